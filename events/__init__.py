@@ -1,0 +1,1 @@
+"""Event classes, JSON-RPC bytes ⇄ events, events ⇄ stored rows."""

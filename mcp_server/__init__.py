@@ -1,0 +1,1 @@
+"""The public face of mcp-rewind; import from here only."""
