@@ -1,0 +1,132 @@
+"""Our own conclusions. Class and field names are the storage format: a changed meaning gets a new class."""
+
+from events.event import Decided
+
+
+class SessionAgreed(Decided, frozen=True, gc=False):
+    """Client and server settled on a protocol version (2025-11-25, basic/lifecycle).
+
+    Attributes:
+        version: The version in force from here on.
+        client: Name and version of the client's software, as it gave them.
+    """
+
+    version: str
+    client: str
+
+
+class RequestRejected(Decided, frozen=True, gc=False):
+    """The server declined to carry out a request.
+
+    Attributes:
+        code: JSON-RPC error code.
+        message: For the client: what was wrong, and what to do.
+        data: What a program needs to act on it; None when there is nothing.
+    """
+
+    code: int
+    message: str
+    data: dict[str, object] | None = None
+
+
+class PermitAsked(Decided, frozen=True, gc=False):
+    """A request waits for leave from limits that sessions share.
+
+    Attributes:
+        keys: Pairs of a limit's name and the bucket to take from, one for each limit that applies.
+        cost: Tokens to take from each.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+    cost: float
+
+
+class CacheAsked(Decided, frozen=True, gc=False):
+    """A request waits for word from the cache about ``key``."""
+
+    key: str
+
+
+class CacheFilled(Decided, frozen=True, gc=False):
+    """The result just found is to be kept under ``key`` for ``ttl`` seconds."""
+
+    key: str
+    ttl: float
+
+
+class CacheReleased(Decided, frozen=True, gc=False):
+    """No result will be found for ``key`` by this request; whoever waits for it may try."""
+
+    key: str
+
+
+class CallDispatched(Decided, frozen=True, gc=False):
+    """A request goes to whatever carries it out.
+
+    Attributes:
+        method: The JSON-RPC method.
+        name: The tool, prompt or resource that it is for; empty when the method needs none.
+        version: The protocol version that the answer must follow.
+    """
+
+    method: str
+    name: str
+    version: str
+
+
+class RequestCancelled(Decided, frozen=True, gc=False):
+    """The request ends without an answer. ``reason`` says why, in words."""
+
+    reason: str
+
+
+class ChunkEmitted(Decided, frozen=True, gc=False):
+    """A part of a streaming result goes to the client.
+
+    Attributes:
+        token: The client's progress token, under which it expects parts.
+        number: Parts so far, this one included.
+    """
+
+    token: str | int
+    number: int
+
+
+class ProgressEmitted(Decided, frozen=True, gc=False):
+    """A progress report goes to the client under its progress token."""
+
+    token: str | int
+
+
+class LogEmitted(Decided, frozen=True, gc=False):
+    """A log message goes to the client: it asked for this level or a lower one."""
+
+
+class ResponseReady(Decided, frozen=True, gc=False):
+    """A request is answered with a result.
+
+    Attributes:
+        payload: The JSON of the result when the chain made it itself; empty when it is the payload of the fact.
+    """
+
+    payload: bytes = b""
+
+
+class ErrorReady(Decided, frozen=True, gc=False):
+    """A request is answered with an error; see :class:`RequestRejected` for the attributes."""
+
+    code: int
+    message: str
+    data: dict[str, object] | None = None
+
+
+class StageFailed(Decided, frozen=True, gc=False):
+    """An operator raised: a bug of ours. It costs this one event and no other.
+
+    Attributes:
+        stage: The operator.
+        error: The exception's type; its text may hold payload, so it stays out.
+    """
+
+    stage: str
+    error: str

@@ -1,0 +1,84 @@
+"""From decisions to the bytes that go out.
+
+A payload is copied from the fact that holds it, byte for byte, so that what went out can be shown again from the log.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+
+from events.decided import ChunkEmitted, ErrorReady, LogEmitted, ProgressEmitted, ResponseReady
+from events.event import Decided, Observed
+from events.jsonrpc import id_text
+from events.observed import CacheHit, CallReturned, CallYielded, MessageLogged, ProgressReported
+
+CHUNK_META: Final = "mcp-rewind/chunk"
+"""The ``_meta`` key of a progress notification that carries a part of a streaming result."""
+
+
+def _result(decision: ResponseReady, fact: Observed) -> bytes:
+    payload = decision.payload
+    if not payload and isinstance(fact, CallReturned | CacheHit):
+        payload = fact.payload
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id_text(decision.origin.request), payload)
+
+
+def _error(decision: ErrorReady, _fact: Observed) -> bytes:
+    return error_frame(id_text(decision.origin.request), decision.code, decision.message, decision.data)
+
+
+def _chunk(decision: ChunkEmitted, fact: Observed) -> bytes:
+    block = orjson.Fragment(fact.payload if isinstance(fact, CallYielded) else b"null")
+    params = {"progressToken": decision.token, "progress": decision.number, "_meta": {CHUNK_META: block}}
+    return _notification("notifications/progress", params)
+
+
+def _progress(decision: ProgressEmitted, fact: Observed) -> bytes:
+    params: dict[str, Any] = {"progressToken": decision.token}
+    if isinstance(fact, ProgressReported):
+        params["progress"] = fact.progress
+        if fact.total is not None:
+            params["total"] = fact.total
+        if fact.message:
+            params["message"] = fact.message
+    return _notification("notifications/progress", params)
+
+
+def _log(_decision: LogEmitted, fact: Observed) -> bytes:
+    params: dict[str, Any] = {}
+    if isinstance(fact, MessageLogged):
+        params["level"] = fact.level
+        if fact.logger:
+            params["logger"] = fact.logger
+        params["data"] = orjson.Fragment(fact.payload)
+    return _notification("notifications/message", params)
+
+
+_FRAMES: Final[dict[type[Decided], Callable[[Any, Observed], bytes]]] = {
+    ResponseReady: _result,
+    ErrorReady: _error,
+    ChunkEmitted: _chunk,
+    ProgressEmitted: _progress,
+    LogEmitted: _log,
+}
+
+OUTGOING: Final = frozenset(_FRAMES)
+"""The decisions that send something to the client."""
+
+
+def frame(decision: Decided, fact: Observed) -> bytes:
+    """The message that ``decision``, made because of ``fact``, sends to the client."""
+    return _FRAMES[type(decision)](decision, fact)
+
+
+def error_frame(id: bytes, code: int, message: str, data: object = None) -> bytes:
+    """A JSON-RPC error; ``id`` is its JSON text."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if data is not None:
+        error["data"] = data
+    return b'{"jsonrpc":"2.0","id":%b,"error":%b}' % (id, orjson.dumps(error))
+
+
+def _notification(method: str, params: dict[str, Any]) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "method": method, "params": params})

@@ -1,0 +1,103 @@
+"""A JSON-RPC message together with the bytes it came as."""
+
+import json
+from typing import Any
+
+import orjson
+
+Object = dict[str, Any]
+
+
+class Message:
+    """One JSON-RPC message: ``raw`` is what is stored, ``body`` is what is read.
+
+    The bytes are kept untouched, so that key order, ``1.0`` against ``1`` and integers of any size survive a
+    recording. The body is parsed when first asked for, unless the codec has already done it.
+    """
+
+    __slots__ = ("_body", "raw")
+
+    def __init__(self, raw: bytes, body: Object | None = None) -> None:
+        self.raw = raw
+        self._body = body
+
+    @property
+    def body(self) -> Object:
+        """The parsed object: the codec has checked it, and integers beyond 64 bits stay exact."""
+        if self._body is None:
+            self._body = parse(self.raw)
+        return self._body
+
+    @property
+    def method(self) -> str:
+        """The method's name; empty for a response."""
+        return str(self.body.get("method", ""))
+
+    @property
+    def params(self) -> Object:
+        """The parameters; empty when there are none."""
+        params = self.body.get("params")
+        return params if isinstance(params, dict) else {}
+
+    @property
+    def meta(self) -> Object:
+        """The ``_meta`` of the parameters; empty when there is none."""
+        meta = self.params.get("_meta")
+        return meta if isinstance(meta, dict) else {}
+
+    @property
+    def name(self) -> str:
+        """What the method is applied to: a tool's or prompt's name, a resource's URI; empty when nothing is named."""
+        params = self.params
+        name = params.get("name", params.get("uri"))
+        return name if isinstance(name, str) else ""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Message) and other.raw == self.raw
+
+    def __hash__(self) -> int:
+        return hash(self.raw)
+
+    def __repr__(self) -> str:
+        return f"Message({self.raw!r})"
+
+
+class RepeatedKey(ValueError):
+    """An object has the same key twice, and JSON does not say which one counts."""
+
+
+def parse(raw: bytes) -> Object:
+    """Parse a JSON text strictly: no repeated keys, no rounded integers.
+
+    Text that a compact encoder would write back byte for byte has neither, and that test costs a tenth of a parser
+    with hooks; the hooks then judge what is left.
+
+    Raises:
+        ValueError: With what is wrong; :class:`RepeatedKey` is one.
+    """
+    body = orjson.loads(raw)
+    if orjson.dumps(body) != raw:
+        body = json.loads(
+            raw.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+        )
+    return body  # type: ignore[no-any-return]  # callers check that it is an object
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Object:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        repeated = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise RepeatedKey(f"the key {repeated[:64]!r} appears twice in one object")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("a number is too large for a double")
+    return number
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")

@@ -1,0 +1,66 @@
+"""The policy that decisions follow: frozen values, stored with each session as canonical JSON."""
+
+import msgspec
+from msgspec import Struct
+
+
+class Limit(Struct, frozen=True, gc=False):
+    """A token bucket that requests take from.
+
+    Attributes:
+        name: What refusals call it.
+        per: Who shares a bucket: ``principal``, ``session``, or ``server`` for everyone.
+        per_second: Tokens that come back each second.
+        burst: Tokens that a full bucket holds.
+        methods: The JSON-RPC methods that it covers.
+    """
+
+    name: str
+    per: str
+    per_second: float
+    burst: float
+    methods: tuple[str, ...] = ("tools/call",)
+
+
+class CacheRule(Struct, frozen=True, gc=False):
+    """What may be answered from the cache.
+
+    Attributes:
+        method: The JSON-RPC method.
+        name: The tool or resource; empty for whatever the method names.
+        ttl: Seconds for which a result may be used again.
+        public: Whether one principal's result may be given to another.
+    """
+
+    method: str
+    name: str
+    ttl: float
+    public: bool = False
+
+
+class Policy(Struct, frozen=True, gc=False):
+    """All that the chain must know beforehand.
+
+    Attributes:
+        anonymous: Whether callers that nobody vouches for may use the server.
+        limits: Every limit that covers a request must let it pass.
+        cache: The first rule that covers a request counts; a request that none covers is never cached.
+    """
+
+    anonymous: bool = True
+    limits: tuple[Limit, ...] = ()
+    cache: tuple[CacheRule, ...] = ()
+
+
+def dump(policy: Policy) -> bytes:
+    """The policy as canonical JSON: equal policies give equal bytes."""
+    return msgspec.json.encode(policy)
+
+
+def load(document: bytes) -> Policy:
+    """The policy that :func:`dump` wrote.
+
+    Raises:
+        ValueError: It is no policy.
+    """
+    return msgspec.json.decode(document, type=Policy)
