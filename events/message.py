@@ -77,9 +77,7 @@ def parse(raw: bytes) -> Object:
     """
     body = orjson.loads(raw)
     if orjson.dumps(body) != raw:
-        body = json.loads(
-            raw.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
-        )
+        body = json.loads(raw.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
     return body  # type: ignore[no-any-return]  # callers check that it is an object
 
 

@@ -71,7 +71,9 @@ def _tuple_getter(*names: str) -> Callable[[Any], Values]:
 
 def _classes(module: object, kind: type[Event]) -> Iterable[type[Event]]:
     return (
-        found for found in vars(module).values() if isinstance(found, type) and issubclass(found, kind) and found != kind
+        found
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, kind) and found != kind
     )
 
 

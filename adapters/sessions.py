@@ -1,0 +1,170 @@
+"""What every transport does alike: open a session, take messages in, give answers out."""
+
+from collections.abc import Callable
+from typing import Final, Protocol
+
+import msgspec
+
+from adapters.clock import Clock, new_session_id
+from events import codes
+from events.decided import ErrorReady, RequestCancelled, ResponseReady
+from events.event import Decided, Observed, Origin, RequestId, SessionId
+from events.frames import error_frame
+from events.jsonrpc import decode, id_text, malformed
+from events.observed import (
+    CallerLeft,
+    Headers,
+    MessageMalformed,
+    RequestOverflowed,
+    RequestReceived,
+    SessionClosed,
+    SessionOpened,
+)
+from pipeline.ingress import Ingress
+from pipeline.journal import Journal
+
+ENDING: Final = frozenset({ResponseReady, ErrorReady, RequestCancelled})
+"""The decisions after which a request is owed nothing."""
+
+
+class Outlet(Protocol):
+    """The way out of one session."""
+
+    def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
+        """Send ``frame``, which ``decision`` made because of ``fact``. Must not block; an empty frame sends nothing."""
+
+    def close(self, reason: str) -> None:
+        """Send what was delivered, then end the connection."""
+
+
+class Session:
+    """One recorded stream of messages, and its way out.
+
+    Attributes:
+        pending: The requests that came and are owed an answer, by id.
+    """
+
+    __slots__ = ("_gate", "_room", "closed", "id", "outlet", "pending")
+
+    def __init__(self, gate: "Gate", id: SessionId, outlet: Outlet) -> None:
+        self.id = id
+        self.outlet = outlet
+        self.pending: set[RequestId] = set()
+        self.closed = False
+        self._gate = gate
+        self._room: Callable[[], None] | None = None
+
+    def read(self, raw: bytes, headers: Headers | None = None) -> Observed:
+        """Understand a message and count it in. Follow with :meth:`push`."""
+        fact = decode(raw, self.id, self._gate.clock(), headers)
+        request = fact.origin.request
+        if type(fact) is RequestReceived:
+            if request in self.pending:
+                return self._repeated(raw, fact.origin)
+            gate = self._gate
+            if gate.in_flight >= gate.window:
+                return RequestOverflowed(fact.origin, fact.message, gate.in_flight, gate.retry_after)
+            gate.in_flight += 1
+            self.pending.add(request)  # type: ignore[arg-type]  # a request has an id
+        elif type(fact) is MessageMalformed and request in self.pending:
+            return msgspec.structs.replace(fact, origin=Origin(self.id, None, fact.origin.at))
+        return fact
+
+    def malformed(self, raw: bytes, code: int, problem: str) -> MessageMalformed:
+        """Count in bytes that the transport itself cannot take. Follow with :meth:`push`."""
+        return malformed(raw, Origin(self.id, None, self._gate.clock()), code, problem)
+
+    def push(self, fact: Observed) -> None:
+        """Take a fact in; when it cannot be recorded, answer with an error at once, and do nothing."""
+        if self._gate.journal.failure is None:
+            self._gate.ingress.push(fact)
+        else:
+            self._gate.refuse(self, fact)
+
+    def leave(self, request: RequestId) -> None:
+        """The client closed the stream on which ``request`` was to be answered."""
+        if request in self.pending:
+            self.push(CallerLeft(Origin(self.id, request, self._gate.clock())))
+
+    def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
+        """Give a frame to the outlet, and make room when it was the last of its request."""
+        if type(decision) in ENDING and type(fact) not in (MessageMalformed, RequestOverflowed):
+            self.settle(decision.origin.request)
+        if not self.closed:
+            self.outlet.deliver(fact, decision, frame)
+
+    def settle(self, request: RequestId | None) -> None:
+        """A request is owed nothing any more."""
+        if request in self.pending:
+            self.pending.discard(request)
+            self._gate.in_flight -= 1
+            if self._room is not None:
+                self._room()
+
+    def when_room(self, wake: Callable[[], None] | None) -> None:
+        """Have ``wake`` called whenever a request has been answered."""
+        self._room = wake
+
+    def close(self, reason: str) -> None:
+        """No more messages will come, and none can be sent."""
+        if self.closed:
+            return
+        self.closed = True
+        if self._gate.journal.failure is None:
+            self._gate.ingress.push(SessionClosed(Origin(self.id, None, self._gate.clock()), reason))
+        self._gate.forget(self)
+
+    def _repeated(self, raw: bytes, origin: Origin) -> MessageMalformed:
+        problem = f"the request id {id_text(origin.request).decode()} is already in flight in this session"
+        return malformed(raw, Origin(self.id, None, origin.at), codes.INVALID_REQUEST, problem)
+
+
+class Gate:
+    """All open sessions, and the window of unanswered requests that they share.
+
+    Attributes:
+        in_flight: Requests that came and are owed an answer.
+        window: The most of those; one that comes on top is refused.
+        retry_after: Seconds after which a refused client is told to try again.
+    """
+
+    def __init__(self, ingress: Ingress, journal: Journal, clock: Clock, policy: bytes, window: int) -> None:
+        self.ingress = ingress
+        self.journal = journal
+        self.clock = clock
+        self.window = window
+        self.in_flight = 0
+        self.retry_after = 1.0
+        self.sessions: dict[SessionId, Session] = {}
+        self._policy = policy
+
+    def open(self, transport: str, peer: str, principal: str, outlet: Outlet, trace: str = "") -> Session:
+        """Begin a session."""
+        at = self.clock()
+        session = Session(self, new_session_id(at), outlet)
+        self.sessions[session.id] = session
+        if self.journal.failure is None:
+            origin = Origin(session.id, None, at)
+            self.ingress.push(SessionOpened(origin, transport, peer, principal, self._policy, trace))
+        return session
+
+    def forget(self, session: Session) -> None:
+        """A session has closed: what it was owed is owed no more."""
+        self.sessions.pop(session.id, None)
+        self.in_flight -= len(session.pending)
+        session.pending.clear()
+
+    def refuse(self, session: Session, fact: Observed) -> None:
+        """Answer that nothing was done, because it could not be recorded."""
+        request = fact.origin.request
+        if request is None and type(fact) is not MessageMalformed:
+            return
+        error = ErrorReady(fact.origin, codes.LOG_FAILED, "the event log has failed: nothing was done")
+        session.deliver(fact, error, error_frame(id_text(request), error.code, error.message))
+
+    def refuse_all(self) -> None:
+        """The log has failed: answer everything that is owed an answer."""
+        for session in list(self.sessions.values()):
+            for request in list(session.pending):
+                at = self.clock()
+                self.refuse(session, CallerLeft(Origin(session.id, request, at)))

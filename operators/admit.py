@@ -1,0 +1,129 @@
+"""Let in what follows the protocol: lifecycle, metadata and headers of both eras."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from events import codes
+from events.decided import RequestRejected, SessionAgreed
+from events.event import Event, Origin
+from events.message import Message
+from events.observed import Headers, RequestReceived
+from operators.admitted import Admitted
+from operators.era import is_modern
+from operators.methods import LEGACY_METHODS, LOG_LEVELS, MODERN_METHODS, NAMED
+from operators.stage import Stage, stage
+from operators.versions import LATEST_LEGACY, LEGACY, META_CAPABILITIES, META_LOG_LEVEL, META_VERSION, MODERN
+
+
+class Handshake:
+    """The version that a legacy session settled on; None before ``initialize``."""
+
+    version: str | None = None
+
+
+class _Refused(Exception):
+    def __init__(self, code: int, message: str, data: dict[str, Any] | None = None) -> None:
+        self.rejection = (code, message, data)
+
+
+def admit() -> Stage:
+    """Follow a request that keeps to the protocol by :class:`Admitted`; reject any other with what is wrong."""
+
+    def step(handshake: Handshake, event: Event) -> Sequence[Event]:
+        assert isinstance(event, RequestReceived)
+        origin, message = event.origin, event.message
+        try:
+            if is_modern(message, event.headers):
+                return (event, _admitted(origin, message, _modern(message, event.headers)))
+            return (event, *_legacy(handshake, origin, message))
+        except _Refused as refused:
+            return (event, RequestRejected(origin, *refused.rejection))
+
+    return stage("admit", Handshake, step, RequestReceived)
+
+
+def _admitted(origin: Origin, message: Message, version: str) -> Admitted:
+    return Admitted(origin, message, message.method, message.name, version)
+
+
+def _modern(message: Message, headers: Headers | None) -> str:
+    """The version of a stateless request. The order of the tests is the specification's: the first failure is told."""
+    meta, method = message.meta, message.method
+    for key, kind in ((META_VERSION, str), (META_CAPABILITIES, dict)):
+        if not isinstance(meta.get(key), kind):
+            problem = "lacks" if key not in meta else "has the wrong type for"
+            raise _Refused(codes.INVALID_PARAMS, f"params._meta {problem} {key!r}")
+    version: str = meta[META_VERSION]
+    if headers is not None:
+        _check_headers(headers, message, version)
+    if version not in MODERN:
+        data = {"supported": list(MODERN), "requested": version}
+        raise _Refused(codes.UNSUPPORTED_VERSION, f"protocol version {version[:32]!r} is not served", data)
+    _check_method(method, MODERN_METHODS)
+    _check_level(meta.get(META_LOG_LEVEL, "info"))
+    return version
+
+
+def _check_headers(headers: Headers, message: Message, version: str) -> None:
+    named = message.name if message.method in NAMED else None
+    expected = (
+        ("MCP-Protocol-Version", headers.protocol_version, version),
+        ("Mcp-Method", headers.method, message.method),
+    )
+    for header, sent, body in expected:
+        if sent != body:
+            problem = "is missing" if sent is None else f"says {sent[:64]!r} where the body says {body[:64]!r}"
+            raise _Refused(codes.HEADER_MISMATCH, f"the header {header} {problem}")
+    if named is not None and (headers.name is None or _plain(headers.name) != named):
+        problem = "is missing" if headers.name is None else f"does not name {named[:64]!r}, as the body does"
+        raise _Refused(codes.HEADER_MISMATCH, f"the header Mcp-Name {problem}")
+
+
+def _plain(value: str) -> str | None:
+    """A header's value without its encoding (MCP 2026-07-28, basic/transports); None when it is badly encoded."""
+    if not (value.startswith("=?base64?") and value.endswith("?=") and len(value) >= 11):
+        return value
+    try:
+        return base64.b64decode(value[9:-2], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _legacy(handshake: Handshake, origin: Origin, message: Message) -> Sequence[Event]:
+    method = message.method
+    if method == "initialize":
+        return _initialize(handshake, origin, message)
+    version = handshake.version
+    if version is None:
+        if method != "ping":
+            raise _Refused(codes.INVALID_REQUEST, "the session is not initialized: send initialize first")
+        version = LATEST_LEGACY
+    _check_method(method, LEGACY_METHODS)
+    if method == "logging/setLevel":
+        _check_level(message.params.get("level"))
+    return (_admitted(origin, message, version),)
+
+
+def _initialize(handshake: Handshake, origin: Origin, message: Message) -> Sequence[Event]:
+    asked = message.params.get("protocolVersion")
+    if handshake.version is not None:
+        raise _Refused(codes.INVALID_REQUEST, f"the session is initialized already, with version {handshake.version}")
+    if not isinstance(asked, str):
+        raise _Refused(codes.INVALID_PARAMS, "params.protocolVersion must be a string")
+    handshake.version = asked if asked in LEGACY else LATEST_LEGACY
+    info = message.params.get("clientInfo")
+    client = " ".join(str(info.get(key, ""))[:64] for key in ("name", "version")) if isinstance(info, dict) else ""
+    agreed = SessionAgreed(origin, handshake.version, client.strip())
+    return (agreed, _admitted(origin, message, handshake.version))
+
+
+def _check_method(method: str, known: frozenset[str]) -> None:
+    if method not in known:
+        raise _Refused(codes.METHOD_NOT_FOUND, f"there is no method {method[:64]!r}")
+
+
+def _check_level(level: object) -> None:
+    if level not in LOG_LEVELS:
+        raise _Refused(codes.INVALID_PARAMS, f"the log level must be one of {', '.join(LOG_LEVELS)}")

@@ -1,0 +1,116 @@
+"""Answer a request from the cache where the policy allows it."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from events.decided import CacheAsked, CacheFilled, CacheReleased, RequestCancelled
+from events.event import Event, Origin, RequestId
+from events.observed import (
+    CacheHit,
+    CacheMissed,
+    CallerLeft,
+    CallFailed,
+    CallReturned,
+    CancelReceived,
+    SessionClosed,
+    SessionOpened,
+)
+from operators.admitted import Admitted
+from operators.authorize import ANONYMOUS
+from operators.policy import CacheRule
+from operators.rate_limit import moved
+from operators.stage import Stage, stage
+
+
+class Asked(NamedTuple):
+    """A request that waits for word from the cache."""
+
+    request: Admitted
+    key: str
+    ttl: float
+
+
+class Lookups:
+    """A session's requests that wait for the cache, and those that are to find what it lacked."""
+
+    def __init__(self) -> None:
+        self.principal = ANONYMOUS
+        self.asked: dict[RequestId | None, Asked] = {}
+        self.finding: dict[RequestId | None, Asked] = {}
+
+
+def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
+    """Ask the cache, which sessions share, and pass the request on when it has no answer.
+
+    Of several requests for one key only one goes on; the cache keeps the others waiting until its result is there.
+    """
+
+    def step(lookups: Lookups, event: Event) -> Sequence[Event]:
+        origin = event.origin
+        match event:
+            case Admitted():
+                rule = _rule(rules, event)
+                if rule is None:
+                    return (event,)
+                key = cache_key(event, "" if rule.public else lookups.principal)
+                lookups.asked[origin.request] = Asked(event, key, rule.ttl)
+                return (CacheAsked(origin, key),)
+            case CacheHit():
+                return (event,) if lookups.asked.pop(origin.request, None) else ()
+            case CacheMissed():
+                asked = lookups.asked.pop(origin.request, None)
+                if asked is None:
+                    return (event,)
+                lookups.finding[origin.request] = asked
+                return (event, moved(asked.request, origin))
+            case CallReturned() | CallFailed() if found := lookups.finding.pop(origin.request, None):
+                return (event, _concluded(found, event))
+            case CancelReceived() | CallerLeft():
+                return (event, *_forgotten(lookups, origin, "the client cancelled it"))
+            case SessionClosed():
+                requests = [*lookups.asked, *lookups.finding]
+                each = (Origin(origin.session, request, origin.at) for request in requests)
+                return (event, *(gone for one in each for gone in _forgotten(lookups, one, "the session closed")))
+            case SessionOpened():
+                lookups.principal = event.principal
+        return (event,)
+
+    known = (
+        *(SessionOpened, SessionClosed, Admitted, CacheHit, CacheMissed),
+        *(CallReturned, CallFailed, CancelReceived, CallerLeft),
+    )
+    return stage("answer_from_cache", Lookups, step, *(known if rules else ()))
+
+
+def cache_key(request: Admitted, principal: str) -> str:
+    """What makes two requests the same: method, version, parameters without metadata, and whose they are.
+
+    ``1`` and ``1.0`` are two keys, and so are ``1`` and ``true``: a tool may tell them apart.
+    """
+    params = {name: value for name, value in request.message.params.items() if name != "_meta"}
+    text = json.dumps([request.method, request.version, principal, params], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _rule(rules: Sequence[CacheRule], request: Admitted) -> CacheRule | None:
+    for rule in rules:
+        if rule.method == request.method and rule.name in ("", request.name):
+            return rule
+    return None
+
+
+def _concluded(found: Asked, event: CallReturned | CallFailed) -> Event:
+    if isinstance(event, CallReturned) and not event.is_error:
+        return CacheFilled(event.origin, found.key, found.ttl)
+    return CacheReleased(event.origin, found.key)
+
+
+def _forgotten(lookups: Lookups, origin: Origin, reason: str) -> Sequence[Event]:
+    """What becomes of a lookup whose request is gone: others must not wait for its result."""
+    if asked := lookups.asked.pop(origin.request, None):
+        return (CacheReleased(origin, asked.key), RequestCancelled(origin, reason))
+    if found := lookups.finding.pop(origin.request, None):
+        return (CacheReleased(origin, found.key),)
+    return ()

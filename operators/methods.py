@@ -1,0 +1,25 @@
+"""The requests that each era knows (MCP 2025-11-25 and 2026-07-28, schema)."""
+
+from typing import Final
+
+BOTH: Final = frozenset(
+    {
+        "tools/list",
+        "tools/call",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "prompts/list",
+        "prompts/get",
+        "completion/complete",
+    }
+)
+
+LEGACY_METHODS: Final = BOTH | {"initialize", "ping", "logging/setLevel"}
+MODERN_METHODS: Final = BOTH | {"server/discover"}
+
+NAMED: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+"""The requests whose ``params.name`` or ``params.uri`` is repeated in the ``Mcp-Name`` header."""
+
+LOG_LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+"""RFC 5424 severities, least severe first."""

@@ -1,0 +1,48 @@
+"""The table of contents of the server."""
+
+from collections.abc import Sequence
+from typing import cast
+
+from reactivex import Observable
+
+from events.event import Decided, Event, Observed
+from operators.admit import admit
+from operators.admitted import Admitted
+from operators.answer_from_cache import answer_from_cache
+from operators.authorize import authorize
+from operators.dispatch import dispatch
+from operators.emit_chunks import emit_chunks
+from operators.measure import Meter, measure
+from operators.policy import Policy
+from operators.rate_limit import rate_limit
+from operators.respond import respond
+from operators.stage import Operator, Stage, fuse, stage
+
+
+def chain(policy: Policy, meter: Meter) -> Operator:
+    """Every decision the server makes, in the order in which it makes them."""
+    return fuse(
+        admit(),
+        authorize(anonymous=policy.anonymous),
+        rate_limit(policy.limits),
+        answer_from_cache(policy.cache),
+        dispatch(),
+        emit_chunks(),
+        respond(),
+        measure(meter),
+        only_decided(),
+    )
+
+
+def only_decided() -> Stage:
+    """Let out our conclusions; the facts that they rest on end here."""
+
+    def step(_: None, _event: Event) -> Sequence[Event]:
+        return ()
+
+    return stage("only_decided", lambda: None, step, Observed, Admitted)
+
+
+def decisions(source: Observable[Event], policy: Policy, meter: Meter) -> Observable[Decided]:
+    """What the server decides about the facts of ``source``."""
+    return cast(Observable[Decided], source.pipe(chain(policy, meter)))
