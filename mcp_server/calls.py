@@ -1,0 +1,68 @@
+"""One dispatched request: what it asks, what comes back, and where it reports to while it runs."""
+
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from events.event import RequestId, SessionId
+
+
+class Call(Struct, frozen=True):
+    """A request that the chain let through.
+
+    Attributes:
+        session: The recorded stream it belongs to.
+        request: Its JSON-RPC id.
+        principal: Who asks; the policy has already agreed.
+        method: The JSON-RPC method.
+        params: The parameters as they came. They belong to the recording and are never changed.
+        version: The protocol version that the answer must follow.
+    """
+
+    session: SessionId
+    request: RequestId
+    principal: str
+    method: str
+    params: dict[str, Any]
+    version: str
+
+
+class Answer(Struct, frozen=True, gc=False):
+    """What a call came back with.
+
+    Attributes:
+        payload: The JSON of the whole result object.
+        is_error: Whether it is a tool's own error (``isError``).
+    """
+
+    payload: bytes
+    is_error: bool = False
+
+
+class CallRefused(Exception):
+    """The call ends with a JSON-RPC error instead of a result.
+
+    Attributes:
+        code: JSON-RPC error code.
+        message: For the client: what was wrong, and what to do.
+        data: What a program needs to act on it; None when there is nothing.
+    """
+
+    def __init__(self, code: int, message: str, data: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+
+
+class Teller(Protocol):
+    """Where a running call reports to. Its methods are called on the event loop only."""
+
+    def progress(self, progress: float, total: float | None, message: str) -> None:
+        """How far the call is."""
+
+    def log(self, level: str, logger: str, payload: bytes) -> None:
+        """Something to tell the client; ``payload`` is the JSON of the data."""
+
+    def chunk(self, payload: bytes) -> None:
+        """A part of the result; ``payload`` is the JSON of one content block."""

@@ -1,0 +1,137 @@
+"""What a running function may know about its call, and how it reports to the client."""
+
+import math
+from collections.abc import Awaitable, Generator
+from typing import Any, Final
+
+from events.event import RequestId, SessionId
+from mcp_server.calls import Call, Teller
+from mcp_server.features.encode import Unencodable, to_json
+
+LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
+"""The severities of RFC 5424, least first."""
+
+
+class _Told:
+    """Awaiting it gives the event loop one turn, so that a talkative function does not keep others waiting."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+_TOLD: Final = _Told()
+
+
+class Context:
+    """The call that a function is running for.
+
+    A tool, resource, prompt or completion that has a parameter annotated ``Context`` gets one; clients do not see
+    that parameter. Reports can be awaited in async functions and are simply called in others::
+
+        async def fetch(url: str, ctx: Context) -> str:
+            await ctx.progress(1, 3, "connected")
+
+        def crunch(rows: int, ctx: Context) -> int:
+            ctx.info(f"{rows} rows")
+
+    What a tool returns is recorded as a fact and a replay reads it from the record, so clocks and random numbers are
+    a tool's own business. A report made after the call is over goes nowhere.
+    """
+
+    __slots__ = ("_call", "_cancelled", "_reached", "_teller")
+
+    def __init__(self, call: Call, teller: Teller) -> None:
+        self._call = call
+        self._teller: Teller | None = teller
+        self._cancelled = False
+        self._reached = -math.inf
+
+    @property
+    def session(self) -> SessionId:
+        """The recorded stream that the call belongs to."""
+        return self._call.session
+
+    @property
+    def principal(self) -> str:
+        """Who calls."""
+        return self._call.principal
+
+    @property
+    def request_id(self) -> RequestId:
+        """The JSON-RPC id of the call."""
+        return self._call.request
+
+    @property
+    def version(self) -> str:
+        """The protocol version in force."""
+        return self._call.version
+
+    @property
+    def meta(self) -> dict[str, Any]:
+        """The ``_meta`` that the client sent; empty when there is none. Do not change it."""
+        meta = self._call.params.get("_meta")
+        return meta if isinstance(meta, dict) else {}
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether nobody waits for the result any more. A function in a thread looks at it now and then and stops."""
+        return self._cancelled
+
+    def progress(self, progress: float, total: float | None = None, message: str = "") -> Awaitable[None]:
+        """Tell how far the call is, in a unit of your own; ``total`` None means that the end is not known.
+
+        Progress has to grow (MCP, basic/utilities/progress): a report that is not beyond the last one is left out.
+
+        Raises:
+            ValueError: A number is NaN or infinite.
+        """
+        if not math.isfinite(progress) or (total is not None and not math.isfinite(total)):
+            raise ValueError("progress and total are finite numbers")
+        if self._teller is not None and progress > self._reached:
+            self._reached = progress
+            self._teller.progress(progress, total, message)
+        return _TOLD
+
+    def log(self, level: str, data: Any, logger: str = "") -> Awaitable[None]:
+        """Tell the client something; it receives what is at or above the level that it asked for.
+
+        Args:
+            level: One of :data:`LEVELS`.
+            data: Text, or any value that JSON can hold; of others the ``repr`` is sent.
+            logger: Who speaks.
+
+        Raises:
+            ValueError: The level is unknown.
+        """
+        if level not in LEVELS:
+            raise ValueError(f"unknown level {level!r}; the levels are {', '.join(LEVELS)}")
+        if self._teller is not None:
+            try:
+                payload = to_json(data)
+            except Unencodable:
+                payload = to_json(ascii(data))
+            self._teller.log(level, logger, payload)
+        return _TOLD
+
+    def debug(self, data: Any, logger: str = "") -> Awaitable[None]:
+        """Log what only a developer wants to know."""
+        return self.log("debug", data, logger)
+
+    def info(self, data: Any, logger: str = "") -> Awaitable[None]:
+        """Log what went as it should."""
+        return self.log("info", data, logger)
+
+    def warning(self, data: Any, logger: str = "") -> Awaitable[None]:
+        """Log what someone should look at."""
+        return self.log("warning", data, logger)
+
+    def error(self, data: Any, logger: str = "") -> Awaitable[None]:
+        """Log what went wrong."""
+        return self.log("error", data, logger)
+
+    def finish(self, *, cancelled: bool = False) -> None:
+        """Called by the server when the call is over: nothing is told from here on."""
+        self._cancelled = self._cancelled or cancelled
+        self._teller = None

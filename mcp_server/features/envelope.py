@@ -1,0 +1,81 @@
+"""What every result of this server has in common."""
+
+from typing import Any
+
+import orjson
+from msgspec import Struct
+
+from mcp_server.features.encode import to_json
+from mcp_server.features.threads import Threads
+from operators.versions import META_SERVER, MODERN
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Who the server is.
+
+    Attributes:
+        name: For programs.
+        version: Of the server, not of the protocol.
+        title: For people.
+        website_url: Where to read more.
+        instructions: How a model should use the server.
+    """
+
+    name: str
+    version: str
+    title: str | None = None
+    website_url: str | None = None
+    instructions: str | None = None
+
+    def info(self) -> dict[str, str]:
+        """The ``Implementation`` object of the protocol."""
+        members = {"name": self.name, "title": self.title, "version": self.version, "websiteUrl": self.website_url}
+        return {key: value for key, value in members.items() if value is not None}
+
+
+class Envelope:
+    """How results end: nothing is added in the legacy era; modern ones say what they are and who sent them.
+
+    A result is ``{``, its members, and one of these endings, joined as bytes, so that nothing is encoded twice.
+    """
+
+    __slots__ = ("_info", "_modern")
+
+    def __init__(self, identity: Identity) -> None:
+        self._info = identity.info()
+        self._modern = b',"resultType":"complete","_meta":%b}' % orjson.dumps({META_SERVER: self._info})
+
+    def end(self, version: str, meta: dict[str, Any] | None = None) -> bytes:
+        """What follows the members of a result; ``meta`` goes into its ``_meta``.
+
+        Raises:
+            Unencodable: ``meta`` has no JSON form.
+        """
+        modern = version in MODERN
+        if meta is None:
+            return self._modern if modern else b"}"
+        if modern:
+            return b',"resultType":"complete","_meta":%b}' % to_json({**meta, META_SERVER: self._info})
+        return b',"_meta":%b}' % to_json(meta)
+
+    def wrap(self, members: dict[str, Any], version: str) -> bytes:
+        """A whole result; ``members`` has at least one.
+
+        Raises:
+            Unencodable: They have no JSON form.
+        """
+        return to_json(members)[:-1] + self.end(version)
+
+
+class Frame(Struct, frozen=True):
+    """What the features of one server share.
+
+    Attributes:
+        envelope: How results end.
+        threads: Where functions that are not async run.
+        result_limit: The most bytes of JSON that a tool's result may have.
+    """
+
+    envelope: Envelope
+    threads: Threads
+    result_limit: int

@@ -1,0 +1,35 @@
+"""What can be said about a tool, a resource or a prompt besides its function."""
+
+from typing import Any, Literal, TypedDict
+
+from mcp_server.features.schema import Schema
+
+
+class ToolOptions(TypedDict, total=False):
+    """What can be said about a tool.
+
+    Attributes:
+        title: What people call it.
+        description: What it does, for the model; the docstring up to its first section unless given.
+        read_only: It changes nothing.
+        destructive: What it changes may be lost.
+        idempotent: Calling it again with the same arguments changes nothing more.
+        open_world: It reaches out to a world that nobody has listed.
+        cacheable: Seconds for which the same arguments may be answered with the same result.
+        public: One caller's cached result may be given to another.
+        input_schema: A JSON Schema instead of the one made from the parameters.
+        output_schema: A JSON Schema instead of the one made from the return annotation; False for none.
+        meta: Its ``_meta`` in the list.
+    """
+
+    title: str
+    description: str
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool
+    cacheable: float
+    public: bool
+    input_schema: Schema
+    output_schema: Schema | Literal[False]
+    meta: dict[str, Any]
