@@ -1,5 +1,6 @@
 """What every transport does alike: open a session, take messages in, give answers out."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -11,6 +12,7 @@ from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed, Origin, RequestId, SessionId
 from events.frames import error_frame
 from events.jsonrpc import decode, id_text, malformed
+from events.message import Message
 from events.observed import (
     CallerLeft,
     Headers,
@@ -21,7 +23,7 @@ from events.observed import (
     SessionOpened,
 )
 from pipeline.ingress import Ingress
-from pipeline.journal import Journal
+from pipeline.journal import Journal, Recorded
 
 ENDING: Final = frozenset({ResponseReady, ErrorReady, RequestCancelled})
 """The decisions after which a request is owed nothing."""
@@ -41,15 +43,17 @@ class Session:
     """One recorded stream of messages, and its way out.
 
     Attributes:
+        principal: Who is calling.
         pending: The requests that came and are owed an answer, by id.
     """
 
-    __slots__ = ("_gate", "_room", "closed", "id", "outlet", "pending")
+    __slots__ = ("_gate", "_room", "closed", "id", "outlet", "pending", "principal")
 
-    def __init__(self, gate: "Gate", id: SessionId, outlet: Outlet) -> None:
+    def __init__(self, gate: "Gate", id: SessionId, principal: str, outlet: Outlet) -> None:
         self.id = id
+        self.principal = principal
         self.outlet = outlet
-        self.pending: set[RequestId] = set()
+        self.pending: dict[RequestId, Message] = {}
         self.closed = False
         self._gate = gate
         self._room: Callable[[], None] | None = None
@@ -65,7 +69,7 @@ class Session:
             if gate.in_flight >= gate.window:
                 return RequestOverflowed(fact.origin, fact.message, gate.in_flight, gate.retry_after)
             gate.in_flight += 1
-            self.pending.add(request)  # type: ignore[arg-type]  # a request has an id
+            self.pending[request] = fact.message  # type: ignore[index]  # a request has an id
         elif type(fact) is MessageMalformed and request in self.pending:
             return msgspec.structs.replace(fact, origin=Origin(self.id, None, fact.origin.at))
         return fact
@@ -95,8 +99,7 @@ class Session:
 
     def settle(self, request: RequestId | None) -> None:
         """A request is owed nothing any more."""
-        if request in self.pending:
-            self.pending.discard(request)
+        if self.pending.pop(request, None) is not None:  # type: ignore[arg-type]  # None is never in it
             self._gate.in_flight -= 1
             if self._room is not None:
                 self._room()
@@ -137,16 +140,32 @@ class Gate:
         self.retry_after = 1.0
         self.sessions: dict[SessionId, Session] = {}
         self._policy = policy
+        self._durable: dict[int, asyncio.Future[bool]] = {}
 
     def open(self, transport: str, peer: str, principal: str, outlet: Outlet, trace: str = "") -> Session:
         """Begin a session."""
         at = self.clock()
-        session = Session(self, new_session_id(at), outlet)
+        session = Session(self, new_session_id(at), principal, outlet)
         self.sessions[session.id] = session
         if self.journal.failure is None:
             origin = Origin(session.id, None, at)
             self.ingress.push(SessionOpened(origin, transport, peer, principal, self._policy, trace))
         return session
+
+    async def durable(self, fact: Observed) -> bool:
+        """Wait until ``fact`` is recorded; False when it never will be."""
+        if self.journal.failure is not None:
+            return False
+        waiter = self._durable[id(fact)] = asyncio.get_running_loop().create_future()
+        return bool(await waiter)
+
+    def on_recorded(self, record: Recorded) -> None:
+        """To be subscribed to what the journal has recorded."""
+        if self._durable:
+            for step in record.steps:
+                waiter = self._durable.pop(id(step.fact), None)
+                if waiter is not None and not waiter.done():
+                    waiter.set_result(True)
 
     def forget(self, session: Session) -> None:
         """A session has closed: what it was owed is owed no more."""
@@ -164,6 +183,9 @@ class Gate:
 
     def refuse_all(self) -> None:
         """The log has failed: answer everything that is owed an answer."""
+        for waiter in self._durable.values():
+            if not waiter.done():
+                waiter.set_result(False)
         for session in list(self.sessions.values()):
             for request in list(session.pending):
                 at = self.clock()

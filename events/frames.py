@@ -29,8 +29,12 @@ def _error(decision: ErrorReady, _fact: Observed) -> bytes:
 
 
 def _chunk(decision: ChunkEmitted, fact: Observed) -> bytes:
-    block = orjson.Fragment(fact.payload if isinstance(fact, CallYielded) else b"null")
-    params = {"progressToken": decision.token, "progress": decision.number, "_meta": {CHUNK_META: block}}
+    params: dict[str, Any] = {"progressToken": decision.token, "progress": decision.number}
+    if isinstance(fact, CallYielded):
+        text = orjson.loads(fact.payload).get("text")
+        if isinstance(text, str):
+            params["message"] = text  # for clients that know progress only
+        params["_meta"] = {CHUNK_META: orjson.Fragment(fact.payload)}
     return _notification("notifications/progress", params)
 
 

@@ -117,10 +117,27 @@ def unpack(state: bytes, session: SessionId) -> list[Step]:
         raise UnreadableRecord(f"a record of session {session} cannot be read: {error}") from error
 
 
-def _step(session: SessionId, row: Sequence[Any]) -> Step:
+def unpack_facts(state: bytes, session: SessionId) -> list[Observed]:
+    """Only the facts of a stored row, in order: all that a replay feeds in, for half the price of :func:`unpack`.
+
+    Raises:
+        UnreadableRecord: As :func:`unpack`; damage among the decisions is not looked for.
+    """
+    try:
+        return [_fact(session, row) for row in _decode(state)]
+    except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+        raise UnreadableRecord(f"a record of session {session} cannot be read: {error}") from error
+
+
+def _fact(session: SessionId, row: Sequence[Any]) -> Observed:
     fact = _shape(row[0]).build(session, row[1], 0.0)
     if not isinstance(fact, Observed):
         raise UnreadableRecord(f"{row[0]} stands where a fact belongs")
+    return fact
+
+
+def _step(session: SessionId, row: Sequence[Any]) -> Step:
+    fact = _fact(session, row)
     at = fact.origin.at
     decisions = tuple(_shape(row[i]).build(session, row[i + 1], at) for i in range(2, len(row), 2))
     return Step(fact, decisions)  # type: ignore[arg-type]  # decisions by their tags

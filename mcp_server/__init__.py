@@ -1,1 +1,37 @@
-"""The public face of mcp-rewind; import from here only."""
+"""mcp-rewind: an MCP server that remembers.
+
+Import from here::
+
+    from mcp_server import Context, MCPServer
+"""
+
+from importlib.util import find_spec as _find_spec
+from pathlib import Path as _Path
+
+
+def _refuse_strangers() -> None:
+    """The other packages of this distribution have generic names: make sure that they are ours.
+
+    Raises:
+        ImportError: Something else of that name is found first.
+    """
+    home = _Path(__file__).resolve().parent.parent
+    for name in ("events", "operators", "pipeline", "adapters", "replay"):
+        spec = _find_spec(name)
+        found = _Path(spec.origin) if spec and spec.origin else None
+        places = [_Path(place) for place in (spec.submodule_search_locations or ())] if spec else []
+        if found is None or found.resolve() != home / name / "__init__.py":
+            stranger = found or (places[0] if places else None)
+            where = f"{stranger} is in the way of" if stranger else "nothing is found for"
+            raise ImportError(
+                f"{where} mcp-rewind's own package {name!r}: rename it, or start mcp-rewind from another folder"
+            )
+
+
+_refuse_strangers()
+
+from mcp_server.context import Context  # noqa: E402 - strangers first
+from mcp_server.features.server import MCPServer  # noqa: E402 - strangers first
+
+__all__ = ["Context", "MCPServer"]
+__version__ = "0.1.0"

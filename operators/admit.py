@@ -32,14 +32,15 @@ def admit() -> Stage:
     """Follow a request that keeps to the protocol by :class:`Admitted`; reject any other with what is wrong."""
 
     def step(handshake: Handshake, event: Event) -> Sequence[Event]:
-        assert isinstance(event, RequestReceived)
-        origin, message = event.origin, event.message
-        try:
-            if is_modern(message, event.headers):
-                return (event, _admitted(origin, message, _modern(message, event.headers)))
-            return (event, *_legacy(handshake, origin, message))
-        except _Refused as refused:
-            return (event, RequestRejected(origin, *refused.rejection))
+        match event:
+            case RequestReceived(origin, message, headers):
+                try:
+                    if is_modern(message, headers):
+                        return (event, _admitted(origin, message, _modern(message, headers)))
+                    return (event, *_legacy(handshake, origin, message))
+                except _Refused as refused:
+                    return (event, RequestRejected(origin, *refused.rejection))
+        return (event,)
 
     return stage("admit", Handshake, step, RequestReceived)
 

@@ -49,10 +49,8 @@ def emit_chunks() -> Stage:
         match event:
             case Admitted():
                 _listen(listening, event)
-            case CallYielded() | ProgressReported() if (
-                call := listening.calls.get(request)
-            ) and call.token is not None:
-                return (event, *_emitted(call, call.token, event))
+            case CallYielded() | ProgressReported():
+                return (event, *_emitted(listening.calls.get(request), event))
             case MessageLogged():
                 call = listening.calls.get(request)
                 if _wanted(event.level, call.level if call else listening.level):
@@ -83,14 +81,16 @@ def _listen(listening: Listening, request: Admitted) -> None:
             listening.calls[request.origin.request] = Call(usable, level)
 
 
-def _emitted(call: Call, token: str | int, event: CallYielded | ProgressReported) -> Sequence[Event]:
+def _emitted(call: Call | None, event: CallYielded | ProgressReported) -> Sequence[Event]:
+    if call is None or call.token is None:
+        return ()
     if isinstance(event, CallYielded):
         call.chunks += 1
-        return (ChunkEmitted(event.origin, token, call.chunks),)
+        return (ChunkEmitted(event.origin, call.token, call.chunks),)
     if event.progress <= call.progress:
         return ()
     call.progress = event.progress
-    return (ProgressEmitted(event.origin, token),)
+    return (ProgressEmitted(event.origin, call.token),)
 
 
 def _wanted(level: str, least: str | None) -> bool:

@@ -21,6 +21,12 @@ class Limit(Struct, frozen=True, gc=False):
     burst: float
     methods: tuple[str, ...] = ("tools/call",)
 
+    def __post_init__(self) -> None:
+        if self.per not in ("principal", "session", "server"):
+            raise ValueError(f"limit {self.name!r}: per must be principal, session or server, not {self.per!r}")
+        if self.per_second <= 0 or self.burst < 1:
+            raise ValueError(f"limit {self.name!r}: per_second must be above 0 and burst at least 1")
+
 
 class CacheRule(Struct, frozen=True, gc=False):
     """What may be answered from the cache.

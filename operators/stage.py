@@ -100,7 +100,7 @@ class _Run:
             if state is None:
                 state = states[session] = fresh()
             events = step(state, event)
-        except Exception as error:  # a bug of ours: the event is lost, the stream is not
+        except Exception as error:  # noqa: BLE001 - a bug of ours: the event is lost, the stream is not
             _log.exception("operator %s failed on %s", self._names[index], kind.__name__)
             events = (StageFailed(event.origin, self._names[index], type(error).__name__),)
         index += 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from reactivex import Subject
 
@@ -41,7 +41,6 @@ class Journal:
         self._soon = soon
         self._versions: dict[SessionId, int] = {}
         self._pending: dict[SessionId, list[Step]] = {}
-        self._fact: Observed | None = None
         self._decisions: list[Decided] = []
         self._under_way = 0
         self._scheduled = False
@@ -61,10 +60,8 @@ class Journal:
         """Whether everything that was taken in is durable."""
         return not self._pending and not self._under_way
 
-    def observe(self, fact: Event) -> None:
+    def observe(self, _fact: Event) -> None:
         """Begin a step. To be subscribed to the facts before the chain is."""
-        assert isinstance(fact, Observed)
-        self._fact = fact
         self._decisions = []
 
     def decide(self, decision: Decided) -> None:
@@ -73,8 +70,7 @@ class Journal:
 
     def conclude(self, fact: Event) -> None:
         """End the step. To be subscribed to the facts after the chain is."""
-        assert self._fact is fact
-        step = Step(self._fact, tuple(self._decisions))
+        step = Step(cast(Observed, fact), tuple(self._decisions))
         if self._log.failure is None:
             self._pending.setdefault(fact.origin.session, []).append(step)
             if not self._scheduled and self._under_way < IN_FLIGHT:

@@ -1,0 +1,121 @@
+"""The network side of the server: one port, its connections, their deadlines."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from adapters.guard import Guard
+from adapters.sessions import Session
+from events.jsonrpc import FRAME_LIMIT
+
+Route = Callable[[web.BaseRequest, "Connection"], Awaitable[web.StreamResponse]]
+
+READ_LIMIT: Final = 4 * FRAME_LIMIT
+"""Bytes of one message that are read at all: what is longer than a message may be is refused in words up to here."""
+
+
+class Connection(RequestHandler):
+    """One connection.
+
+    Attributes:
+        opened: When it was accepted, in the event loop's seconds.
+        greeted: Whether a whole request head has come.
+        reading: Since when the body of a request is awaited; None when none is.
+        sessions: The stateless sessions that live on it, by client.
+    """
+
+    __slots__ = ("greeted", "opened", "reading", "sessions")
+
+    def __init__(self, manager: "Listener", **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self.opened = manager.now()
+        self.greeted = False
+        self.reading: float | None = None
+        self.sessions: dict[str, Session] | None = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The peer is gone, and with it the sessions that lived here."""
+        super().connection_lost(exc)
+        for session in (self.sessions or {}).values():
+            session.close("the connection closed")
+
+    def late(self, now: float, head: float, body: float) -> bool:
+        """Whether a request head or body has been awaited for too long; both limits in seconds."""
+        if self.reading is not None:
+            return now - self.reading > body
+        return not self.greeted and now - self.opened > head
+
+
+class Listener(web.Server):
+    """Accepts connections, turns away who may not come in, and hands requests to routes by path.
+
+    Args:
+        routes: For each path what answers it.
+        head_timeout: Seconds in which a connection must bring its first request head.
+        body_timeout: Seconds in which a request must bring its body.
+        idle_timeout: Seconds for which a connection may wait for its next request.
+        most_connections: Connections that are open at once; more are closed at once.
+    """
+
+    def __init__(
+        self,
+        routes: dict[str, Route],
+        guard: Guard,
+        *,
+        head_timeout: float = 10.0,
+        body_timeout: float = 30.0,
+        idle_timeout: float = 75.0,
+        most_connections: int = 10_000,
+    ) -> None:
+        super().__init__(
+            self._answer,
+            request_factory=self._request,
+            handler_cancellation=True,
+            keepalive_timeout=idle_timeout,
+            access_log=None,
+            tcp_keepalive=True,
+        )
+        self._routes = routes
+        self._guard = guard
+        self._timeouts = (head_timeout, body_timeout)
+        self._most = most_connections
+        self.now = asyncio.get_running_loop().time
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        """Take a connection on, unless there are too many."""
+        super().connection_made(handler, transport)
+        if len(self._connections) > self._most:
+            transport.abort()
+
+    def sweep(self) -> None:
+        """Close the connections that keep us waiting. To be called every second or so."""
+        now = self.now()
+        for connection in self.connections:
+            if isinstance(connection, Connection) and connection.late(now, *self._timeouts):
+                connection.force_close()
+
+    def _request(self, message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+        return web.BaseRequest(message, payload, protocol, writer, task, self._loop, client_max_size=READ_LIMIT)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        headers = request.headers
+        connection = cast(Connection, request.protocol)
+        connection.greeted = True
+        if problem := self._guard.problem(headers.get("Host"), headers.get("Origin")):
+            status, reason = problem
+            return plain(status, reason)
+        route = self._routes.get(request.path)
+        if route is None:
+            return plain(404, f"there is nothing here; MCP is at {', '.join(sorted(self._routes))}")
+        return await route(request, connection)
+
+
+def plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:
+    """A short answer in words."""
+    return web.Response(status=status, text=text + "\n", headers=headers)

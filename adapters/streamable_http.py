@@ -1,0 +1,342 @@
+"""Streamable HTTP: one endpoint, both eras.
+
+Sources: MCP 2025-11-25 and 2026-07-28, basic/transports. A request is answered with JSON, or with a stream of events
+once it has something to tell before its answer; until then the status is still open.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from contextlib import suppress
+from typing import Any, Final, cast
+
+from aiohttp import web
+
+from adapters.listener import Connection, plain
+from adapters.sessions import ENDING, Gate, Session
+from events import codes
+from events.decided import ErrorReady, RequestCancelled, ResponseReady
+from events.event import Decided, Observed
+from events.message import Message
+from events.observed import Headers, MessageMalformed, RequestOverflowed, RequestReceived
+from operators.era import is_modern
+from operators.versions import LEGACY, META_CLIENT
+
+SESSION_HEADER: Final = "Mcp-Session-Id"
+MOST_SESSIONS: Final = 100_000
+MOST_WAITING: Final = 16 * 1024 * 1024
+"""Bytes that may wait for a client that does not read its stream; then the stream is cut off."""
+
+KEEP_ALIVE: Final = 15.0
+"""Seconds after which a silent stream is sent a comment, so that proxies keep it open."""
+
+_JSON: Final = {"Content-Type": "application/json"}
+_STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+_STATUS: Final = {
+    codes.PARSE_ERROR: 400,
+    codes.INVALID_REQUEST: 400,
+    codes.METHOD_NOT_FOUND: 404,
+    codes.INVALID_PARAMS: 400,
+    codes.INTERNAL_ERROR: 500,
+    codes.HEADER_MISMATCH: 400,
+    codes.MISSING_CAPABILITY: 400,
+    codes.UNSUPPORTED_VERSION: 400,
+    codes.OVERLOADED: 503,
+    codes.RATE_LIMITED: 429,
+    codes.UNAUTHORIZED: 403,
+    codes.LOG_FAILED: 503,
+    codes.ABORTED: 503,
+    codes.TIMED_OUT: 504,
+}
+"""The HTTP status of an error (2026-07-28, basic: those up to -32022; the rest by their meaning)."""
+
+_LEGACY_STATUS: Final = {
+    code: _STATUS[code]
+    for code in (codes.PARSE_ERROR, codes.INVALID_REQUEST, codes.UNSUPPORTED_VERSION, codes.HEADER_MISMATCH)
+}
+"""Legacy clients read an error from the body of a 200; only what is no message at all is a bad request."""
+
+
+class Exchange:
+    """What is to go out on one response, in order."""
+
+    __slots__ = ("_frames", "_waiter", "bytes")
+
+    def __init__(self) -> None:
+        self._frames: deque[tuple[Decided, bytes]] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self.bytes = 0
+
+    def put(self, decision: Decided, frame: bytes) -> None:
+        """Add a frame."""
+        self._frames.append((decision, frame))
+        self.bytes += len(frame)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def get(self) -> tuple[Decided, bytes]:
+        """The next frame, with the decision that made it."""
+        if not self._frames:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        decision, frame = self._frames.popleft()
+        self.bytes -= len(frame)
+        return decision, frame
+
+
+class HttpOutlet:
+    """The way out of a session over HTTP: each answer to the response that its request waits on.
+
+    Attributes:
+        exchanges: By request id; by the identity of the fact where there is no id to go by.
+        used: When a message last came, in the event loop's seconds.
+    """
+
+    __slots__ = ("exchanges", "used")
+
+    def __init__(self, now: float) -> None:
+        self.exchanges: dict[object, Exchange] = {}
+        self.used = now
+
+    def expect(self, fact: Observed) -> Exchange:
+        """Wait for what becomes of ``fact``."""
+        exchange = self.exchanges[_key(fact)] = Exchange()
+        return exchange
+
+    def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
+        """Give a frame to whoever waits for it; nobody does when the client has gone."""
+        key = _key(fact) if type(fact) in _WITHOUT_ID else decision.origin.request
+        ends = type(decision) in ENDING
+        exchange = self.exchanges.pop(key, None) if ends else self.exchanges.get(key)
+        if exchange is not None and (ends or exchange.bytes < MOST_WAITING):
+            exchange.put(decision, frame)
+
+    def close(self, reason: str) -> None:
+        """Nothing is left open: every response has its own end."""
+
+
+_WITHOUT_ID: Final = frozenset({MessageMalformed, RequestOverflowed})
+
+
+def _key(fact: Observed) -> object:
+    return ("fact", id(fact)) if type(fact) in _WITHOUT_ID else fact.origin.request
+
+
+class HttpEndpoint:
+    """Carries Streamable HTTP.
+
+    Args:
+        idle: Seconds after which a legacy session that is not used is closed.
+    """
+
+    def __init__(self, gate: Gate, idle: float) -> None:
+        self._gate = gate
+        self._idle = idle
+        self._legacy: dict[str, Session] = {}
+        self._traces: dict[str, Session] = {}
+        self._now = asyncio.get_running_loop().time
+
+    async def __call__(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+        """Answer one HTTP request."""
+        if request.method == "POST":
+            return await self._post(request, connection)
+        if request.method == "DELETE" and (token := request.headers.get(SESSION_HEADER)):
+            session = self._legacy.pop(token, None)
+            if session is None:
+                return plain(404, "there is no such session")
+            session.close("the client ended it")
+            return web.Response(status=204)
+        return plain(405, "send messages with POST", {"Allow": "POST"})
+
+    def sweep(self) -> None:
+        """Close what nobody uses. To be called every second or so."""
+        late = self._now() - self._idle
+        for sessions in (self._legacy, self._traces):
+            for key, session in list(sessions.items()):
+                outlet = session.outlet
+                if isinstance(outlet, HttpOutlet) and outlet.used < late and not session.pending:
+                    del sessions[key]
+                    session.close("nobody used it")
+
+    async def _post(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+        head = request.headers
+        if problem := _unacceptable(head.get("Content-Type", ""), head.get("Accept", "*/*")):
+            return plain(*problem)
+        try:
+            raw = await self._body(request, connection)
+        except web.HTTPRequestEntityTooLarge:
+            return await self._too_long(request)
+        headers = Headers(head.get("MCP-Protocol-Version"), head.get("Mcp-Method"), head.get("Mcp-Name"))
+        if headers.protocol_version is not None and headers.protocol_version not in LEGACY:
+            session = self._stateless(request, connection, raw)
+            return await self._exchange(request, session, session.read(raw, headers), modern=True)
+        if token := head.get(SESSION_HEADER):
+            legacy = self._legacy.get(token)
+            if legacy is None:
+                return await self._unknown(request, raw)
+            return await self._exchange(request, legacy, legacy.read(raw, headers), modern=False)
+        return await self._first(request, raw, headers)
+
+    async def _body(self, request: web.BaseRequest, connection: Connection) -> bytes:
+        connection.reading = self._now()
+        try:
+            return await request.read()
+        finally:
+            connection.reading = None
+
+    def _stateless(self, request: web.BaseRequest, connection: Connection, raw: bytes) -> Session:
+        """The session of a stateless request: its trace's, else its client's on this connection."""
+        if b'"traceparent"' in raw and (trace := _trace(raw)):
+            session = self._traces.get(trace)
+            if session is None:
+                session = self._traces[trace] = self._open(request, trace)
+            if not session.pending:  # ids of two clients may collide: a busy trace gets another session
+                return session
+        if connection.sessions is None:
+            connection.sessions = {}
+        client = _client(raw)
+        session = connection.sessions.get(client)
+        if session is None:
+            session = connection.sessions[client] = self._open(request)
+        return session
+
+    def _open(self, request: web.BaseRequest, trace: str = "") -> Session:
+        return self._gate.open("http", request.remote or "", "anonymous", HttpOutlet(self._now()), trace)
+
+    async def _first(self, request: web.BaseRequest, raw: bytes, headers: Headers) -> web.StreamResponse:
+        """A message outside any session: the handshake that begins one, or a mistake."""
+        session = self._open(request)
+        fact = session.read(raw, headers)
+        begins = isinstance(fact, RequestReceived) and fact.message.method == "initialize"
+        modern = isinstance(fact, RequestReceived) and is_modern(fact.message, headers)
+        if not begins or modern or len(self._legacy) >= MOST_SESSIONS:
+            try:
+                return await self._exchange(request, session, fact, modern=modern)
+            finally:
+                session.close("it was never initialized")
+        token = secrets.token_urlsafe(24)
+        self._legacy[token] = session
+        response = await self._exchange(request, session, fact, modern=False, token=token)
+        if SESSION_HEADER not in response.headers:
+            del self._legacy[token]
+            session.close("it was never initialized")
+        return response
+
+    async def _unknown(self, request: web.BaseRequest, raw: bytes) -> web.StreamResponse:
+        session = self._open(request)
+        fact = session.malformed(raw, codes.INVALID_REQUEST, "there is no such session: initialize a new one")
+        try:
+            return await self._exchange(request, session, fact, modern=False, status=404)
+        finally:
+            session.close("the client named a session that does not exist")
+
+    async def _too_long(self, request: web.BaseRequest) -> web.StreamResponse:
+        session = self._open(request)
+        problem = f"the message is too long: {request.content_length or 'more'} bytes"
+        fact = session.malformed(b"", codes.INVALID_REQUEST, problem)
+        try:
+            return await self._exchange(request, session, fact, modern=False, status=413)
+        finally:
+            session.close("the message was too long")
+
+    async def _exchange(
+        self,
+        request: web.BaseRequest,
+        session: Session,
+        fact: Observed,
+        *,
+        modern: bool,
+        token: str = "",
+        status: int = 0,
+    ) -> web.StreamResponse:
+        outlet = cast(HttpOutlet, session.outlet)
+        outlet.used = self._now()
+        if not isinstance(fact, RequestReceived | MessageMalformed | RequestOverflowed):
+            session.push(fact)
+            return web.Response(status=202 if await self._gate.durable(fact) else 503)
+        exchange = outlet.expect(fact)
+        session.push(fact)
+        try:
+            decision, frame = await exchange.get()
+            if type(decision) not in ENDING:
+                return await self._stream(request, exchange, decision, frame)
+        except (asyncio.CancelledError, ConnectionError):
+            self._left(session, fact, modern=modern)
+            raise
+        return _answer(decision, frame, modern=modern, token=token, status=status)
+
+    async def _stream(
+        self, request: web.BaseRequest, exchange: Exchange, decision: Decided, frame: bytes
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(headers=_STREAM)
+        await response.prepare(request)
+        while True:
+            if frame:
+                await response.write(b"event: message\ndata: %b\n\n" % frame)
+            if type(decision) in ENDING:
+                break
+            decision, frame = await self._next(response, exchange)
+        await response.write_eof()
+        return response
+
+    async def _next(self, response: web.StreamResponse, exchange: Exchange) -> tuple[Decided, bytes]:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(KEEP_ALIVE):
+                    return await exchange.get()
+            await response.write(b":\n\n")
+
+    def _left(self, session: Session, fact: Observed, *, modern: bool) -> None:
+        """The client is gone. That cancels a stateless request, and only that (2025-11-25, basic/transports)."""
+        request = fact.origin.request
+        if modern and request is not None:
+            session.leave(request)
+
+
+def _answer(decision: Decided, frame: bytes, *, modern: bool, token: str, status: int) -> web.Response:
+    headers: dict[str, str] = dict(_JSON)
+    match decision:
+        case ResponseReady():
+            if token:
+                headers[SESSION_HEADER] = token
+            return web.Response(body=frame, headers=headers)
+        case ErrorReady(code=code, data=data):
+            if data and "retryAfter" in data:
+                headers["Retry-After"] = str(max(1, round(float(str(data["retryAfter"])))))
+            status = status or (_STATUS if modern else _LEGACY_STATUS).get(code, 200)
+            return web.Response(status=status, body=frame, headers=headers)
+        case RequestCancelled():
+            return web.Response(status=202)
+    raise AssertionError(f"{type(decision).__name__} answers nothing")
+
+
+def _unacceptable(content_type: str, accept: str) -> tuple[int, str] | None:
+    if not content_type.lower().startswith("application/json"):
+        return 415, "the Content-Type must be application/json"
+    accept = accept.lower()
+    if "*/*" in accept or ("application/json" in accept and "text/event-stream" in accept):
+        return None
+    return 406, "the Accept header must list application/json and text/event-stream"
+
+
+def _client(raw: bytes) -> str:
+    """Who a stateless request says it comes from, as far as telling two clients on one connection apart goes."""
+    at = raw.find(_CLIENT)
+    return raw[at : at + 200].split(b"}", 1)[0].decode(errors="replace") if at >= 0 else ""
+
+
+_CLIENT: Final = META_CLIENT.encode()
+
+
+def _trace(raw: bytes) -> str:
+    """The trace id of a W3C ``traceparent`` in the request's metadata; empty when there is none that is valid."""
+    try:
+        parent: Any = Message(raw).meta.get("traceparent")
+    except (ValueError, AttributeError):
+        return ""
+    parts = parent.split("-") if isinstance(parent, str) else []
+    valid = (
+        len(parts) >= 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef") and set(parts[1]) != {"0"}
+    )
+    return parts[1] if valid else ""

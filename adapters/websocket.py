@@ -1,0 +1,149 @@
+"""MCP over a websocket: a custom transport.
+
+Subprotocol ``mcp``; one text frame is one message; otherwise as on stdio: one shared channel, cancellation by
+notification, the era told by each request.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final, cast
+
+from aiohttp import WSMsgType, web
+
+from adapters.listener import READ_LIMIT, Connection, plain
+from adapters.sessions import Gate, Session
+from events import codes
+from events.event import Decided, Observed
+
+SUBPROTOCOL: Final = "mcp"
+
+MOST_WAITING: Final = 16 * 1024 * 1024
+"""Bytes that may wait for a peer that does not read; then it is cut off."""
+
+HIGH_WATER: Final = 64 * 1024
+"""Bytes in the socket's own buffer above which frames wait with us."""
+
+
+class SocketOutlet:
+    """The way out of a websocket: at once while the socket takes it, in order behind a task when it does not."""
+
+    __slots__ = ("_bytes", "_closing", "_queue", "_socket", "_task", "_transport", "overflowed")
+
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+        self._socket = socket
+        self._transport = transport
+        self._queue: deque[bytes] | None = None
+        self._bytes = 0
+        self._task: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self.overflowed = False
+
+    def deliver(self, _fact: Observed, _decision: Decided, frame: bytes) -> None:
+        """Send a frame."""
+        if not frame or self._socket.closed:
+            return
+        if self._queue is None and self._transport.get_write_buffer_size() < HIGH_WATER:
+            _send_at_once(self._socket, frame)
+        else:
+            self._wait(frame)
+
+    def close(self, reason: str) -> None:
+        """Send what waits, then close."""
+        self._closing = asyncio.create_task(self._close(reason))
+
+    def _wait(self, frame: bytes) -> None:
+        if self._queue is None:
+            self._queue = deque()
+            self._task = asyncio.create_task(self._drain())
+        self._queue.append(frame)
+        self._bytes += len(frame)
+        if self._bytes > MOST_WAITING:
+            self.overflowed = True
+            self._transport.abort()
+
+    async def _drain(self) -> None:
+        try:
+            while self._queue:
+                frame = self._queue.popleft()
+                self._bytes -= len(frame)
+                await self._socket.send_frame(frame, WSMsgType.TEXT)
+        except ConnectionError:
+            pass  # the reader meets it too, and closes the session
+        finally:
+            self._queue = None
+            self._bytes = 0
+
+    async def _close(self, reason: str) -> None:
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=1.0)
+        await self._socket.close(code=1001, message=reason.encode()[:120])
+
+
+class WebSocketEndpoint:
+    """Carries websocket connections.
+
+    Args:
+        window: Unanswered requests that one connection may have; then we stop reading, and TCP slows the peer down.
+        heartbeat: Seconds between pings; a peer that answers none is gone.
+    """
+
+    def __init__(self, gate: Gate, window: int, heartbeat: float | None = None) -> None:
+        self._gate = gate
+        self._window = window
+        self._heartbeat = heartbeat
+
+    async def __call__(self, request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
+        """Answer an upgrade, and stay until the peer leaves."""
+        socket = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), max_msg_size=READ_LIMIT, compress=False, heartbeat=self._heartbeat
+        )
+        if not socket.can_prepare(request):
+            return plain(426, "this is a websocket endpoint: subprotocol mcp", {"Upgrade": "websocket"})
+        await socket.prepare(request)
+        outlet = SocketOutlet(socket, cast(asyncio.Transport, request.transport))
+        peer = request.remote or ""
+        session = self._gate.open("websocket", peer, "anonymous", outlet)
+        reason = "the server stopped"
+        try:
+            reason = await self._talk(socket, session)
+        finally:
+            session.close("the peer did not read" if outlet.overflowed else reason)
+        return socket
+
+    async def _talk(self, socket: web.WebSocketResponse, session: Session) -> str:
+        while True:
+            message = await socket.receive()
+            if message.type is WSMsgType.TEXT:
+                session.push(session.read(message.data.encode()))
+            elif message.type is WSMsgType.BINARY:
+                session.push(session.malformed(message.data, codes.INVALID_REQUEST, "a message is a text frame"))
+            else:
+                return _reason(message.type, socket)
+            if len(session.pending) >= self._window:
+                await self._room(session)
+
+    async def _room(self, session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        while len(session.pending) >= self._window and not session.closed:
+            room = loop.create_future()
+            session.when_room(lambda room=room: room.done() or room.set_result(None))  # type: ignore[misc]
+            await room
+        session.when_room(None)
+
+
+def _reason(kind: WSMsgType, socket: web.WebSocketResponse) -> str:
+    if kind is WSMsgType.ERROR:
+        return f"the framing was lost: {type(socket.exception()).__name__}"
+    return f"the peer left with code {socket.close_code}"
+
+
+def _send_at_once(socket: web.WebSocketResponse, frame: bytes) -> None:
+    """Send without a task: below the high-water mark aiohttp's writer never suspends."""
+    sending = socket.send_frame(frame, WSMsgType.TEXT)
+    try:
+        sending.send(None)
+    except StopIteration:
+        return
+    except ConnectionError:
+        return  # the reader meets it too, and closes the session
+    raise AssertionError("the websocket's writer waited below its high-water mark")

@@ -1,0 +1,221 @@
+"""The composition root: the one place that knows every name."""
+
+import asyncio
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final, Protocol
+
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from reactivex.scheduler.eventloop import AsyncIOScheduler
+
+from adapters.clock import Clock
+from adapters.guard import Guard
+from adapters.listener import Connection, Listener, Route
+from adapters.memory_cache import MemoryCache
+from adapters.memory_limits import MemoryLimits
+from adapters.prometheus import PrometheusMeter
+from adapters.sessions import Gate
+from adapters.stdio import stdio
+from adapters.streamable_http import HttpEndpoint
+from adapters.websocket import WebSocketEndpoint
+from mcp_server.config import Settings
+from mcp_server.effects import Effects
+from mcp_server.running import Calls, Catalogue
+from mcp_server.stores import open_log
+from operators.policy import CacheRule, Policy, dump
+from pipeline.chain import decisions
+from pipeline.ingress import Ingress
+from pipeline.journal import Journal
+from pipeline.log import Log, LogFailed
+from pipeline.questions import Questions
+
+LOG_FAILED_EXIT: Final = 3
+"""The exit code of a server that could not record any more."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Offer(Catalogue, Protocol):
+    """What is served: calls, and which of them may be answered from the cache."""
+
+    def cache_rules(self) -> tuple[CacheRule, ...]:
+        """What may be answered from the cache."""
+
+
+class App:
+    """A server, wired and ready to take messages in.
+
+    Attributes:
+        gate: Where transports open sessions.
+        calls: The calls that are under way.
+        meter: The figures.
+        stopping: Set when the server is to stop, whatever the reason.
+        failure: Why the log failed; None while all is well.
+    """
+
+    def __init__(self, settings: Settings, offer: Offer, log: Log) -> None:
+        self.settings = settings
+        self.stopping = asyncio.Event()
+        self.failure: LogFailed | None = None
+        self.clock = Clock()
+        policy = Policy(settings.anonymous, settings.limits, offer.cache_rules())
+        cache = MemoryCache(settings.cache_max_entries, settings.cache_max_memory_mb * 1024 * 1024)
+        loop = asyncio.get_running_loop()
+        ingress, self.journal = Ingress(), Journal(log, loop.call_soon)
+        self.gate = Gate(ingress, self.journal, self.clock, dump(policy), settings.server_window)
+        self.meter = PrometheusMeter(
+            {
+                "mcp_requests_in_flight": ("Requests that are owed an answer", lambda: self.gate.in_flight),
+                "mcp_log_waiting_bytes": ("Bytes that are not durable yet", lambda: self.journal.waiting),
+                "mcp_log_failed": ("1 when nothing can be recorded any more", lambda: log.failure is not None),
+                "mcp_cache_entries": ("Results in the cache", lambda: len(cache)),
+                "mcp_cache_bytes": ("Their size together", lambda: cache.bytes),
+            }
+        )
+
+        # A step begins with its fact, gathers what the chain decides, and ends when the chain is done.
+        ingress.facts.subscribe(self.journal.observe)
+        decided = decisions(ingress.facts, policy, self.meter)
+        decided.subscribe(self.journal.decide, scheduler=AsyncIOScheduler(loop))
+        ingress.facts.subscribe(self.journal.conclude)
+
+        # Asking what sessions share is not acting, so questions need not wait for the log.
+        if policy.limits or policy.cache:
+            questions = Questions(ingress, MemoryLimits(policy.limits), cache, self.clock)
+            self.journal.accepted.subscribe(questions.ask)
+
+        # Nothing acts on an event until it is in the log.
+        self.calls = Calls(offer, ingress, self.clock, settings.call_timeout)
+        Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
+        self.journal.recorded.subscribe(self.gate.on_recorded)
+        log.on_failure(self._failed)
+
+    def _failed(self, failure: LogFailed) -> None:
+        self.failure = failure
+        _log.critical("the log has failed", reason=str(failure))
+        self.calls.abort("the event log has failed")
+        self.gate.refuse_all()
+        self.stopping.set()
+
+    async def drain(self) -> None:
+        """Let calls finish for a while, end the others, close the sessions, and write it all down."""
+        self.gate.window = 0  # what comes from here on is refused, and that is recorded too
+        await self._until(lambda: not self.gate.in_flight, self.settings.drain_timeout)
+        self.calls.abort("the server stopped before the call was over")
+        await self._until(lambda: self.journal.idle, self.settings.drain_timeout)
+        for session in list(self.gate.sessions.values()):
+            session.outlet.close("the server stopped")
+            session.close("the server stopped")
+        await self._until(lambda: self.journal.idle, self.settings.drain_timeout)
+
+    async def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        late = loop.time() + seconds
+        while not done() and self.failure is None and loop.time() < late:
+            await asyncio.sleep(0.005)  # noqa: ASYNC110 - the conditions are counters, without an event of their own
+
+
+@asynccontextmanager
+async def listening(app: App) -> AsyncIterator[int]:
+    """Open the network side of ``app``; yields the port."""
+    settings = app.settings
+    http = HttpEndpoint(app.gate, settings.session_idle)
+    listener = Listener(
+        {"/mcp": http, "/ws": WebSocketEndpoint(app.gate, settings.connection_window), **_operations(app)},
+        Guard(settings.allowed_hosts, settings.allowed_origins),
+        head_timeout=settings.head_timeout,
+        body_timeout=settings.body_timeout,
+        most_connections=settings.max_connections,
+    )
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(listener, settings.host, settings.port, backlog=1024)
+    tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, app.calls.expire))
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await app.drain()
+        tasks.cancel()
+        await listener.shutdown(1.0)
+
+
+async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None], sink: int = 1) -> int:
+    """Serve until told to stop.
+
+    Args:
+        settings: How to serve.
+        offer: What to serve.
+        announce: Called with the port once the server can be reached.
+        sink: The file descriptor that messages go to on stdio.
+
+    Returns:
+        The exit code: 0, or :data:`LOG_FAILED_EXIT`.
+
+    Raises:
+        LogFailed: The log cannot be opened.
+        OSError: The port cannot be opened.
+    """
+    app: App | None = None
+    try:
+        async with open_log(settings.store) as log:
+            app = App(settings, offer, log)
+            _stop_on_signals(app)
+            _collect_seldom()
+            if settings.transport_type == "stdio":
+                await _serve_stdio(app, sink)
+            else:
+                async with listening(app) as port:
+                    _log.info("listening", host=settings.host, port=port)
+                    announce(port)
+                    await app.stopping.wait()
+    except LogFailed:
+        if app is None or app.failure is None:
+            raise
+    return LOG_FAILED_EXIT if app.failure is not None else 0
+
+
+async def _serve_stdio(app: App, sink: int) -> None:
+    sweeping = asyncio.create_task(_every_second(app.calls.expire))
+    async with stdio(app.gate, app.settings.connection_window, 0, sink) as ended:
+        ended.add_done_callback(lambda _: app.stopping.set())
+        await app.stopping.wait()
+        await app.drain()
+    sweeping.cancel()
+
+
+def _operations(app: App) -> dict[str, Route]:
+    registry = CollectorRegistry()
+    registry.register(app.meter)
+
+    async def health(_request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
+        healthy = app.failure is None and not app.stopping.is_set()
+        return web.json_response({"status": "ok" if healthy else "failing"}, status=200 if healthy else 503)
+
+    async def metrics(_request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
+        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    return {"/health": health, "/metrics": metrics}
+
+
+def _stop_on_signals(app: App) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, app.stopping.set)
+
+
+def _collect_seldom() -> None:
+    """What is loaded stays, and events hold no cycles: a full collection in the middle of a burst only stalls it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+async def _every_second(*sweeps: Callable[[], None]) -> None:
+    while True:
+        await asyncio.sleep(1.0)
+        for sweep in sweeps:
+            sweep()

@@ -1,0 +1,102 @@
+"""``mcp-rewind serve``: run a server."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from mcp_server.loader import LoadError, load
+
+from mcp_server.app import serve
+from mcp_server.config import Settings, SettingsError, from_environment
+from mcp_server.features.server import MCPServer
+from mcp_server.logs import configure
+from mcp_server.stores import StoreError
+from pipeline.log import LogFailed
+
+EPILOG = """\
+Every setting of the configuration file can also be given as MCP_ and its name in capitals, such as MCP_PORT=9000.
+Exit codes: 0 stopped as asked, 2 a setting is wrong, 3 the log failed or could not be opened, 4 the port is taken.
+"""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the others."""
+    parser = commands.add_parser(
+        "serve", help="run a server", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what ``serve`` can be told."""
+    parser.add_argument("server", nargs="?", help="FILE.py or module:attribute; the built-in server when none is named")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as a JSON object")
+    parser.add_argument("--transport", choices=("websocket", "http", "stdio"), help="default: http, with websocket")
+    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, help="port to listen on, 0 for a free one (default: 8080)")
+    parser.add_argument("--store", metavar="URL", help="where the log is kept (default: sqlite:///var/events.db)")
+    parser.add_argument("--durability", choices=("strict", "group", "async"), help="default: strict")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until stopped; returns the exit code."""
+    try:
+        settings = _settings(arguments)
+    except SettingsError as error:
+        return _say(str(error), 2)
+    try:
+        configure("DEBUG" if settings.debug else settings.log_level, settings.log_file)
+        sink = _own_standard_output() if settings.transport_type == "stdio" else 1
+        server = _server(settings)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(serve(settings, server.catalogue(), lambda port: _announce(settings, port), sink))
+    except (LoadError, StoreError) as error:
+        return _say(str(error), 2)
+    except LogFailed as error:
+        return _say(str(error), 3)
+    except OSError as error:
+        return _say(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}", 4)
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    given = {name: getattr(arguments, name) for name in ("server", "host", "port", "store", "durability")}
+    return from_environment(arguments.config, {**given, "transport_type": arguments.transport})
+
+
+def _server(settings: Settings) -> MCPServer:
+    if settings.server:
+        return load(settings.server)
+    from mcp_server.builtin import server
+
+    return server
+
+
+def _own_standard_output() -> int:
+    """Keep standard output for messages: what is printed by anyone goes to standard error instead."""
+    sink = os.dup(1)
+    os.dup2(2, 1)
+    return sink
+
+
+def _announce(settings: Settings, port: int) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(
+        f"websocket        ws://{host}:{port}/ws    (subprotocol mcp)\n"
+        f"Streamable HTTP  http://{host}:{port}/mcp\n"
+        f"log              {settings.store}    ({settings.durability})\n"
+        f"\n"
+        f"Try it:          mcp-rewind demo\n"
+        f"What happened:   mcp-rewind sessions; mcp-rewind show last; mcp-rewind audit\n"
+        f"Stop:            Ctrl-C",
+        flush=True,
+    )
+
+
+def _say(problem: str, code: int) -> int:
+    print(f"mcp-rewind: {problem}", file=sys.stderr)
+    return code

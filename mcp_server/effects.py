@@ -1,0 +1,113 @@
+"""What the server does in the world: every line of it because of an event that is in the log.
+
+Which events count as "in the log" is the durability, the only thing that is chosen here: with ``strict`` an effect
+waits until its event is durable; with ``group`` calls that act on nothing begin at once, and only their answers wait;
+with ``async`` nothing waits, and a crash may lose what was done in the last moments.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from adapters.sessions import Gate
+from events.decided import (
+    CacheFilled,
+    CacheReleased,
+    CallDispatched,
+    RequestCancelled,
+)
+from events.event import Decided, Observed, Step
+from events.frames import OUTGOING, frame
+from events.observed import CallReturned
+from mcp_server.running import Calls
+from pipeline.journal import Journal, Recorded
+from pipeline.questions import Cache
+
+
+class Durability(StrEnum):
+    """When an effect may act on an event."""
+
+    STRICT = "strict"
+    GROUP = "group"
+    ASYNC = "async"
+
+
+class Effects:
+    """Carries out decisions: begins and cancels calls, sends answers, keeps results."""
+
+    def __init__(self, gate: Gate, calls: Calls, cache: Cache, clock: Callable[[], float]) -> None:
+        self._gate = gate
+        self._calls = calls
+        self._cache = cache
+        self._clock = clock
+        self._act: dict[type[Decided], Callable[..., None]] = {
+            CallDispatched: self._begin,
+            RequestCancelled: self._cancel,
+            CacheFilled: self._fill,
+            CacheReleased: self._release,
+            **dict.fromkeys(OUTGOING, self._send),
+        }
+
+    def watch(self, journal: Journal, durability: Durability) -> None:
+        """Begin to act on what ``journal`` writes."""
+        match durability:
+            case Durability.STRICT:
+                journal.recorded.subscribe(self.on_recorded)
+            case Durability.GROUP:
+                journal.accepted.subscribe(self._on_accepted_reads)
+                journal.recorded.subscribe(self._on_recorded_rest)
+            case Durability.ASYNC:
+                journal.accepted.subscribe(self._on_accepted)
+
+    def on_recorded(self, record: Recorded) -> None:
+        """Act on steps that are durable."""
+        for step in record.steps:
+            self._on_accepted(step)
+
+    def _on_accepted(self, step: Step) -> None:
+        act, fact = self._act, step.fact
+        for decision in step.decisions:
+            if effect := act.get(type(decision)):
+                effect(decision, fact)
+
+    def _on_accepted_reads(self, step: Step) -> None:
+        for decision in step.decisions:
+            if self._reads(decision):
+                self._begin(decision, step.fact)
+
+    def _on_recorded_rest(self, record: Recorded) -> None:
+        for step in record.steps:
+            for decision in step.decisions:
+                if (effect := self._act.get(type(decision))) and not self._reads(decision):
+                    effect(decision, step.fact)
+
+    def _reads(self, decision: Decided) -> bool:
+        return isinstance(decision, CallDispatched) and self._calls.reads(decision)
+
+    def _begin(self, decision: Decided, _fact: Observed) -> None:
+        origin = decision.origin
+        session = self._gate.sessions.get(origin.session)
+        if session is None or origin.request is None:
+            return  # it closed meanwhile, and the chain knows
+        message = session.pending.get(origin.request)
+        if message is not None and isinstance(decision, CallDispatched):
+            self._calls.begin(decision, session.principal, message)
+
+    def _cancel(self, decision: Decided, fact: Observed) -> None:
+        origin = decision.origin
+        self._calls.cancel(origin.session, origin.request)
+        if session := self._gate.sessions.get(origin.session):
+            session.deliver(fact, decision, b"")
+
+    def _send(self, decision: Decided, fact: Observed) -> None:
+        session = self._gate.sessions.get(decision.origin.session)
+        if session is not None:
+            session.deliver(fact, decision, frame(decision, fact))
+
+    def _fill(self, decision: Decided, fact: Observed) -> None:
+        if isinstance(decision, CacheFilled) and isinstance(fact, CallReturned):
+            asker = (decision.origin.session, decision.origin.request)
+            self._cache.fill(decision.key, asker, fact.payload, decision.ttl, self._clock())
+
+    def _release(self, decision: Decided, _fact: Observed) -> None:
+        if isinstance(decision, CacheReleased):
+            self._cache.release(decision.key, (decision.origin.session, decision.origin.request))

@@ -1,0 +1,133 @@
+"""The calls that are under way, each a task of its own."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from events import codes
+from events.decided import CallDispatched
+from events.event import Observed, Origin, RequestId, SessionId
+from events.message import Message
+from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
+from mcp_server.calls import Answer, Call, CallRefused, Teller
+from pipeline.ingress import Ingress
+
+_log: Final = logging.getLogger(__name__)
+
+Key = tuple[SessionId, RequestId | None]
+
+
+class Catalogue(Protocol):
+    """Whatever can carry out a request."""
+
+    async def answer(self, call: Call, teller: Teller) -> Answer:
+        """Carry out a call.
+
+        Raises:
+            CallRefused: It ends with a JSON-RPC error.
+        """
+
+    def is_read_only(self, method: str, name: str) -> bool:
+        """Whether the call acts on nothing."""
+
+
+class Report:
+    """Tells what a running call reports, as facts of its session."""
+
+    __slots__ = ("_calls", "_key")
+
+    def __init__(self, calls: "Calls", key: Key) -> None:
+        self._calls = calls
+        self._key = key
+
+    def progress(self, progress: float, total: float | None, message: str) -> None:
+        """How far the call is."""
+        self._calls.tell(ProgressReported(self._calls.origin(self._key), progress, total, message))
+
+    def log(self, level: str, logger: str, payload: bytes) -> None:
+        """Something to tell the client."""
+        self._calls.tell(MessageLogged(self._calls.origin(self._key), level, logger, payload))
+
+    def chunk(self, payload: bytes) -> None:
+        """A part of the result."""
+        self._calls.tell(CallYielded(self._calls.origin(self._key), payload))
+
+
+class Calls:
+    """Begins calls, cancels them, and tells what came of them.
+
+    Args:
+        timeout: Seconds that a call may take.
+    """
+
+    def __init__(self, catalogue: Catalogue, ingress: Ingress, clock: Callable[[], float], timeout: float) -> None:
+        self._catalogue = catalogue
+        self._ingress = ingress
+        self._clock = clock
+        self._timeout = timeout
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._begun: dict[Key, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def reads(self, dispatched: CallDispatched) -> bool:
+        """Whether the call acts on nothing."""
+        return self._catalogue.is_read_only(dispatched.method, dispatched.name)
+
+    def begin(self, dispatched: CallDispatched, principal: str, message: Message) -> None:
+        """Start a call that was dispatched; what comes of it is pushed in as a fact."""
+        session, request = key = (dispatched.origin.session, dispatched.origin.request)
+        if request is None:
+            return
+        call = Call(session, request, principal, dispatched.method, message.params, dispatched.version)
+        self._begun[key] = self._clock()
+        self._tasks[key] = asyncio.create_task(self._run(key, call))
+
+    def cancel(self, session: SessionId, request: RequestId | None) -> None:
+        """Stop a call. Nothing more is told of it."""
+        self._begun.pop((session, request), None)
+        if task := self._tasks.pop((session, request), None):
+            task.cancel()
+
+    def expire(self) -> None:
+        """End the calls that have taken too long. To be called every second or so."""
+        late = self._clock() - self._timeout
+        for key in [key for key, begun in self._begun.items() if begun < late]:
+            self.cancel(*key)
+            message = f"the call took longer than {self._timeout:g} s and was stopped"
+            self.tell(CallFailed(self.origin(key), codes.TIMED_OUT, message))
+
+    def abort(self, reason: str) -> None:
+        """End all calls; each is told to have failed."""
+        for key in list(self._tasks):
+            self.cancel(*key)
+            self.tell(CallFailed(self.origin(key), codes.ABORTED, reason))
+
+    def origin(self, key: Key) -> Origin:
+        """Now, for a fact about a call."""
+        return Origin(key[0], key[1], self._clock())
+
+    def tell(self, fact: Observed) -> None:
+        """Push a fact in."""
+        self._ingress.push(fact)
+
+    async def _run(self, key: Key, call: Call) -> None:
+        task = self._tasks.get(key)
+        try:
+            answer = await self._catalogue.answer(call, Report(self, key))
+            fact: Observed = CallReturned(self.origin(key), answer.payload, answer.is_error)
+        except CallRefused as refused:
+            fact = CallFailed(self.origin(key), refused.code, refused.message, refused.data)
+        except asyncio.CancelledError:
+            if self._tasks.get(key) is not task:
+                raise  # cancelled by us, who have told why
+            fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "the call was cancelled from within")
+        except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and others go on
+            _log.exception("call failed", extra={"session": call.session, "method": call.method})
+            detail = f"{type(error).__module__}.{type(error).__qualname__}"
+            fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", None, detail)
+        if self._tasks.get(key) is task:
+            del self._tasks[key], self._begun[key]
+            self.tell(fact)

@@ -1,0 +1,40 @@
+"""From the URL of a store to the log behind it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from adapters.memory_log import MemoryLog
+from adapters.sqlite_log import open_sqlite_log
+from pipeline.log import Log
+
+
+class StoreError(ValueError):
+    """A store's URL is wrong; says what it may be."""
+
+
+def sqlite_path(store: str) -> Path:
+    """The file that ``sqlite:///relative/path`` or ``sqlite:////absolute/path`` names.
+
+    Raises:
+        StoreError: It names none.
+    """
+    scheme, _, path = store.partition(":///")
+    if scheme != "sqlite" or not path:
+        raise StoreError(f"{store!r} is no store: write sqlite:/// and a path, such as sqlite:///var/events.db")
+    return Path(path)
+
+
+@asynccontextmanager
+async def open_log(store: str) -> AsyncIterator[Log]:
+    """Open the log that ``store`` names, for writing.
+
+    Raises:
+        StoreError: The URL is wrong.
+        LogFailed: It cannot be opened.
+    """
+    if store == "memory:":
+        yield MemoryLog()
+        return
+    async with open_sqlite_log(sqlite_path(store)) as log:
+        yield log
