@@ -1,16 +1,19 @@
 """All that a server offers, and the answer to every request for it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from events.codes import METHOD_NOT_FOUND
+from events.codes import INVALID_PARAMS, METHOD_NOT_FOUND
 from mcp_server.calls import Answer, Call, CallRefused, Teller
+from mcp_server.features.completions import completion, read_request, starting_with
 from mcp_server.features.envelope import Envelope, Identity
-from mcp_server.features.pages import Pages
+from mcp_server.features.lists import LISTS, make_lists
+from mcp_server.features.offer import Offer
 from mcp_server.features.refusals import text_param, unknown
-from mcp_server.features.tools import Tool
+from mcp_server.features.resources import not_found
+from mcp_server.features.validate import clip
 from operators.policy import CacheRule
-from operators.versions import LEGACY, MODERN
+from operators.versions import MODERN
 
 Handler = Callable[[Call, Teller], Awaitable[Answer]]
 
@@ -18,23 +21,22 @@ Handler = Callable[[Call, Teller], Awaitable[Answer]]
 class Catalogue:
     """What a server offers, fixed at the moment it is made."""
 
-    def __init__(
-        self, identity: Identity, envelope: Envelope, tools: Mapping[str, Tool], page_size: int, list_ttl: float
-    ) -> None:
+    def __init__(self, identity: Identity, envelope: Envelope, offer: Offer, page_size: int, list_ttl: float) -> None:
+        """``page_size`` is in entries, ``list_ttl`` in seconds."""
         self._identity = identity
         self._envelope = envelope
-        self._tools = dict(tools)
+        self._offer = offer.copy()
+        self._tools = self._offer.tools
         self._list_ttl = list_ttl
+        self._lists = make_lists(self._offer, envelope, page_size, list_ttl)
         self._handlers: dict[str, Handler] = {
             "tools/call": self._call_tool,
-            "tools/list": self._list,
+            "resources/read": self._read_resource,
+            "prompts/get": self._get_prompt,
+            "completion/complete": self._complete,
             "initialize": self._initialize,
             "server/discover": self._discover,
-        }
-        self._pages = {
-            (method, version): Pages(member, entries(version), page_size, self._fresh(version))
-            for version in (*MODERN, *LEGACY)
-            for method, member, entries in (("tools/list", "tools", self._tool_entries),)
+            **dict.fromkeys(LISTS, self._list),
         }
 
     async def answer(self, call: Call, teller: Teller) -> Answer:
@@ -45,19 +47,15 @@ class Catalogue:
         """
         handler = self._handlers.get(call.method)
         if handler is None:
-            raise CallRefused(METHOD_NOT_FOUND, f"unknown method: {call.method}")
+            raise CallRefused(METHOD_NOT_FOUND, f"unknown method: {clip(call.method, 128)}")
         return await handler(call, teller)
 
     def cache_rules(self) -> tuple[CacheRule, ...]:
-        """What may be answered from the cache."""
-        return tuple(
-            CacheRule("tools/call", name, tool.options["cacheable"], tool.options.get("public", False))
-            for name, tool in self._tools.items()
-            if "cacheable" in tool.options
-        )
+        """What may be answered from a cache."""
+        return self._offer.cache_rules(self._list_ttl)
 
     def is_read_only(self, method: str, name: str) -> bool:
-        """Whether the request acts on nothing: everything but a tool that does not say so of itself."""
+        """Whether the request acts on nothing: all but calls of a tool that does not say so of itself."""
         if method != "tools/call":
             return True
         tool = self._tools.get(name)
@@ -76,35 +74,55 @@ class Catalogue:
         return await tool.call(call, teller)
 
     async def _list(self, call: Call, _teller: Teller) -> Answer:
-        return Answer(self._pages[call.method, call.version].page(call.params))
+        return Answer(self._lists[call.method, call.version].page(call.params))
 
-    def _tool_entries(self, version: str) -> list[dict[str, Any]]:
-        return [tool.listing(version) for tool in self._tools.values()]
+    async def _read_resource(self, call: Call, teller: Teller) -> Answer:
+        uri = text_param(call.params, "uri")
+        if (resource := self._offer.resources.get(uri)) is not None:
+            return await resource.read(call, teller, uri, {})
+        for template in self._offer.templates.values():
+            if (variables := template.uri.match(uri)) is not None:
+                return await template.read(call, teller, uri, variables)
+        raise not_found(uri, call.version)
 
-    def _fresh(self, version: str) -> bytes:
-        if version not in MODERN:
-            return self._envelope.end(version)
-        return b',"ttlMs":%d,"cacheScope":"public"%b' % (self._list_ttl * 1000, self._envelope.end(version))
+    async def _get_prompt(self, call: Call, teller: Teller) -> Answer:
+        name = text_param(call.params, "name")
+        prompt = self._offer.prompts.get(name)
+        if prompt is None:
+            raise unknown("prompt", name, self._offer.prompts)
+        return await prompt.get(call, teller)
 
-    def _capabilities(self) -> dict[str, Any]:
-        capabilities: dict[str, Any] = {"logging": {}}
-        if self._tools:
-            capabilities["tools"] = {}
-        return capabilities
+    async def _complete(self, call: Call, teller: Teller) -> Answer:
+        kind, name, argument, typed, settled = read_request(call.params)
+        choices = self._choices(kind, name, call.version)
+        if argument not in choices:
+            raise CallRefused(INVALID_PARAMS, f"{clip(name, 128)} has no argument {clip(argument, 128)}")
+        if (registered := self._offer.completions.get((name, argument))) is not None:
+            values = await registered.values(typed, settled, call, teller)
+        else:
+            values = starting_with(typed, choices[argument])
+        return Answer(self._envelope.wrap({"completion": completion(values)}, call.version))
+
+    def _choices(self, kind: str, name: str, version: str) -> dict[str, list[str]]:
+        """The arguments of a prompt or template, each with what its type allows when that is a short list."""
+        if kind == "ref/prompt":
+            if (prompt := self._offer.prompts.get(name)) is None:
+                raise unknown("prompt", name, self._offer.prompts)
+            return prompt.choices
+        if (template := self._offer.templates.get(name)) is None:
+            raise not_found(name, version)
+        return template.choices
 
     async def _initialize(self, call: Call, _teller: Teller) -> Answer:
-        members: dict[str, Any] = {
-            "protocolVersion": call.version,
-            "capabilities": self._capabilities(),
-            "serverInfo": self._identity.info(),
-        }
-        if self._identity.instructions is not None:
-            members["instructions"] = self._identity.instructions
+        members = {"protocolVersion": call.version, **self._about(), "serverInfo": self._identity.info()}
         return Answer(self._envelope.wrap(members, call.version))
 
     async def _discover(self, call: Call, _teller: Teller) -> Answer:
-        members: dict[str, Any] = {"supportedVersions": list(MODERN), "capabilities": self._capabilities()}
-        if self._identity.instructions is not None:
-            members["instructions"] = self._identity.instructions
-        members |= {"ttlMs": int(self._list_ttl * 1000), "cacheScope": "public"}
+        fresh = {"ttlMs": int(self._list_ttl * 1000), "cacheScope": "public"}
+        members = {"supportedVersions": list(MODERN), **self._about(), **fresh}
         return Answer(self._envelope.wrap(members, call.version))
+
+    def _about(self) -> dict[str, Any]:
+        instructions = self._identity.instructions
+        told = {} if instructions is None else {"instructions": instructions}
+        return {"capabilities": self._offer.capabilities(), **told}

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, TypedDict
 
+from mcp_server.features.content import Annotations
 from mcp_server.features.schema import Schema
 
 
@@ -32,4 +33,42 @@ class ToolOptions(TypedDict, total=False):
     public: bool
     input_schema: Schema
     output_schema: Schema | Literal[False]
+    meta: dict[str, Any]
+
+
+class ResourceOptions(TypedDict, total=False):
+    """What can be said about a resource.
+
+    Attributes:
+        title: What people call it.
+        description: What it holds, for the model; the docstring up to its first section unless given.
+        mime_type: What kind of text or bytes it holds.
+        size: Bytes that it has; not for templates.
+        cacheable: Seconds for which what was read may be used again.
+        public: What one caller read may be given to another.
+        annotations: Hints on who it is for.
+        meta: Its ``_meta`` in the list.
+    """
+
+    title: str
+    description: str
+    mime_type: str
+    size: int
+    cacheable: float
+    public: bool
+    annotations: Annotations
+    meta: dict[str, Any]
+
+
+class PromptOptions(TypedDict, total=False):
+    """What can be said about a prompt.
+
+    Attributes:
+        title: What people call it.
+        description: What it is for; the docstring up to its first section unless given.
+        meta: Its ``_meta`` in the list.
+    """
+
+    title: str
+    description: str
     meta: dict[str, Any]

@@ -4,9 +4,13 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, Unpack, overload
 
 from mcp_server.features.catalogue import Catalogue
+from mcp_server.features.completions import Completion
 from mcp_server.features.envelope import Envelope, Frame, Identity
-from mcp_server.features.options import ToolOptions
-from mcp_server.features.schema import Unusable
+from mcp_server.features.offer import Offer
+from mcp_server.features.options import PromptOptions, ResourceOptions, ToolOptions
+from mcp_server.features.prompts import Prompt
+from mcp_server.features.resources import Resource
+from mcp_server.features.signature import Unusable
 from mcp_server.features.threads import Threads
 from mcp_server.features.tools import Tool
 
@@ -64,7 +68,7 @@ class MCPServer:
         self._page_size = page_size
         self._list_ttl = list_ttl
         self._frame = Frame(Envelope(self.identity), Threads(threads), result_limit)
-        self._tools: dict[str, Tool] = {}
+        self._offer = Offer()
 
     @property
     def name(self) -> str:
@@ -96,16 +100,94 @@ class MCPServer:
 
         def offer(function: F) -> F:
             tool = Tool(_name(name, function), function, options, self._frame)
-            if tool.name in self._tools:
-                raise Unusable(f"there is a tool {tool.name} already")
-            self._tools[tool.name] = tool
+            _add(self._offer.tools, tool.name, tool, "tool")
             return function
 
         return offer(name) if callable(name) else offer
 
+    def resource(self, uri: str, /, name: str | None = None, **options: Unpack[ResourceOptions]) -> Callable[[F], F]:
+        """Offer what a function returns as a resource, at a URI or at all that fit a template.
+
+        The function returns ``str``, ``bytes``, :class:`Contents` or a list of them, or a value that is sent as JSON;
+        None when there is nothing at this URI. The variables of a template are its parameters.
+
+        Args:
+            uri: Such as ``notes://today`` or ``notes://{day}``. ``{name}`` stands for one path segment, also after
+                decoding; ``{+name}`` and ``{name*}`` for any rest, so look at it before you open a file with it.
+            name: What programs call it; the function's name unless given.
+            **options: See :class:`ResourceOptions`.
+
+        Raises:
+            Unusable: The function cannot be a resource, or the URI is taken.
+        """
+
+        def offer(function: F) -> F:
+            resource = Resource(uri, _name(name, function), function, options, self._frame)
+            kind = self._offer.templates if resource.uri.names else self._offer.resources
+            _add(kind, uri, resource, "resource")
+            return function
+
+        return offer
+
+    @overload
+    def prompt(self, function: F, /) -> F: ...
+
+    @overload
+    def prompt(self, name: str | None = None, **options: Unpack[PromptOptions]) -> Callable[[F], F]: ...
+
+    def prompt(self, name: Any = None, **options: Unpack[PromptOptions]) -> Any:
+        """Offer a function as a prompt: its parameters are the arguments, its docstring says what they are.
+
+        The function returns ``str`` for one message of the user, or a list of ``str``, content blocks and
+        :class:`PromptMessage`.
+
+        Args:
+            name: What clients call it; the function's name unless given.
+            **options: See :class:`PromptOptions`.
+
+        Raises:
+            Unusable: The function cannot be a prompt, or the name is taken.
+        """
+
+        def offer(function: F) -> F:
+            prompt = Prompt(_name(name, function), function, options, self._frame)
+            _add(self._offer.prompts, prompt.name, prompt, "prompt")
+            return function
+
+        return offer(name) if callable(name) else offer
+
+    def completion(self, of: str, argument: str, /) -> Callable[[F], F]:
+        """Let a function say what an argument could be, while it is typed.
+
+        The function takes what has been typed and, if it likes, the other arguments; it returns the values. Arguments
+        whose type is a ``Literal`` or an ``Enum`` need no such function.
+
+        Args:
+            of: The name of a prompt, or a resource's template as it was written; register that first.
+            argument: One of its arguments.
+
+        Raises:
+            Unusable: There is no such argument, or the function cannot complete it.
+        """
+
+        def offer(function: F) -> F:
+            owner = self._offer.prompts.get(of) or self._offer.templates.get(of)
+            if owner is None or argument not in owner.choices:
+                raise Unusable(f"there is no prompt or template {of} with an argument {argument}")
+            _add(self._offer.completions, (of, argument), Completion(function, self._frame), "completion")
+            return function
+
+        return offer
+
     def catalogue(self) -> Catalogue:
         """All that is offered at this moment, ready to answer requests."""
-        return Catalogue(self.identity, self._frame.envelope, self._tools, self._page_size, self._list_ttl)
+        return Catalogue(self.identity, self._frame.envelope, self._offer, self._page_size, self._list_ttl)
+
+
+def _add(found: dict[Any, Any], key: Any, value: object, kind: str) -> None:
+    if key in found:
+        raise Unusable(f"there is a {kind} {key} already")
+    found[key] = value
 
 
 def _name(given: Any, function: Callable[..., Any]) -> str:

@@ -12,23 +12,15 @@ import msgspec
 from events.codes import INVALID_PARAMS
 from mcp_server.calls import Answer, Call, CallRefused, Teller
 from mcp_server.features.content import Block
+from mcp_server.features.convert import converters
 from mcp_server.features.encode import Unencodable
 from mcp_server.features.envelope import Frame
 from mcp_server.features.options import ToolOptions
 from mcp_server.features.results import Result, Results, ToolError, any_blocks, as_object
 from mcp_server.features.running import Runner
-from mcp_server.features.schema import (
-    Schema,
-    Signature,
-    Unusable,
-    check_type,
-    converters,
-    input_schema,
-    read_signature,
-    type_schema,
-    without_notes,
-)
-from mcp_server.features.validate import BadSchema, Validator, clip
+from mcp_server.features.schema import Schema, check_type, input_schema, type_schema
+from mcp_server.features.signature import Signature, Unusable, read_signature, unusable, without_notes
+from mcp_server.features.validate import Validator, clip
 from operators.versions import MODERN
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")
@@ -56,15 +48,13 @@ class Tool:
         self.options = options
         if not _NAME.match(name):
             raise Unusable(f"{name!r} is no name for a tool: 1 to 128 letters, digits, '_', '.' or '-'")
-        try:
+        with unusable(f"tool {name}"):
             signature = read_signature(function)
             self._input = options.get("input_schema") or input_schema(signature)
             self._runner = Runner(function, signature.context, frame.threads)
             self._output = None if self._runner.streams else _output_schema(signature, options.get("output_schema"))
             self._validator = Validator(self._input)
             self._results = Results(frame.envelope, self._output, frame.result_limit)
-        except (Unusable, BadSchema) as error:
-            raise Unusable(f"tool {name}: {error}") from error
         if self._input.get("type") != "object":
             raise Unusable(f"tool {name}: the root of an input schema has the type object")
         self._description = options.get("description", signature.text)
