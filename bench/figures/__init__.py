@@ -1,0 +1,11 @@
+"""What is measured, one family of figures in each file."""
+
+from bench.figure import Figures
+from bench.figures import append, throughput
+
+FAMILIES: tuple[Figures, ...] = (
+    throughput.HTTP,
+    throughput.WEBSOCKET,
+    throughput.WEBSOCKET_LATENCY,
+    append.APPEND,
+)

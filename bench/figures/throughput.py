@@ -1,0 +1,117 @@
+"""Calls a second, and how long each takes: this server, recording durably, beside others that do not record.
+
+Every round measures each server in turn, and a ratio is that of one round: what slows the machine for a while slows
+both sides of it. Their processor time is measured too, and tells when somebody else was on the server's core.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from bench import process
+from bench.figure import Figures, Goal, Result, Setting, judged
+from bench.load import Load, Measured
+from bench.process import Server
+
+Rounds = dict[str, list[Measured]]
+
+HTTP_32 = Load(transport="http", port=0, connections=32)
+WEBSOCKET_32x16 = Load(transport="websocket", port=0, connections=32, in_flight=16, handshake=True)
+WEBSOCKET_32x1 = Load(transport="websocket", port=0, connections=32, in_flight=1, handshake=True)
+
+
+def start(name: str, folder: Path) -> contextlib.AbstractContextManager[Server]:
+    """Run one server; ``ours`` records into a new log in ``folder``."""
+    port = process.free_port()
+    command = process.ours(port, folder / "events.db") if name == "ours" else process.script(name, port)
+    return process.serving(name, command, folder, port)
+
+
+def in_turns(setting: Setting, names: Sequence[str], load: Load) -> Rounds:
+    """Put the same load on each server in turn, several times over."""
+    rounds: Rounds = {name: [] for name in names}
+    with contextlib.ExitStack() as stack:
+        servers = {}
+        for name in names:
+            folder = setting.scratch / f"{name}-{load.transport}-{load.in_flight}"
+            folder.mkdir()
+            servers[name] = stack.enter_context(start(name, folder))
+        for number in range(setting.rounds):
+            for name, server in servers.items():
+                setting.say(f"{load.transport} {load.connections} x {load.in_flight}, round {number + 1}: {name}")
+                rounds[name].append(process.put_load(server, adapted(load, name, setting.window)))
+    return rounds
+
+
+def adapted(load: Load, name: str, window: float) -> Load:
+    """The load as a certain server takes it: the bare one has no handshake of MCP's."""
+    handshake = load.handshake and not name.startswith("bare")
+    return Load(
+        transport=load.transport,
+        port=0,
+        connections=load.connections,
+        in_flight=load.in_flight,
+        handshake=handshake,
+        seconds=window,
+    )
+
+
+def ratio(name: str, rounds: Rounds, peer: str, goal: Goal | None) -> Result:
+    """Ours against a peer, round by round."""
+    values = [mine.per_second / other.per_second for mine, other in zip(rounds["ours"], rounds[peer], strict=True)]
+    words = f"{_rate(rounds['ours'])} against {_rate(rounds[peer])}{_doubts(rounds)}"
+    return judged(name, values, goal, words, ours=summary(rounds["ours"]), **{peer: summary(rounds[peer])})
+
+
+def summary(rounds: Sequence[Measured]) -> dict[str, Any]:
+    """The medians of what one server did."""
+    names = ("per_second", "per_cpu_second", "p50", "p99", "p999", "longest", "cpu", "server_cpu")
+    return {name: round(median(getattr(measured, name) for measured in rounds), 4) for name in names}
+
+
+def _rate(rounds: Sequence[Measured]) -> str:
+    return f"{median(measured.per_second for measured in rounds):,.0f}/s"
+
+
+def _doubts(rounds: Rounds) -> str:
+    """What a reader should know before believing the numbers."""
+    doubts = ""
+    if any(median(measured.cpu for measured in found) > 0.95 for found in rounds.values()):
+        doubts += "; the load had no processor time to spare"
+    bare = [found for name, found in rounds.items() if name != "ours"]
+    if any(median(measured.server_cpu for measured in found) < 0.9 for found in bare):
+        doubts += "; something else ran on the server's core"
+    return doubts
+
+
+def http(setting: Setting, names: Sequence[str]) -> list[Result]:
+    peers = {
+        "http-vs-mcp": ("mcp_sdk", Goal(5.5, 10.0, "x")),
+        "http-vs-fastmcp": ("fastmcp_server", None),
+        "http-vs-bare": ("bare_http", Goal(0.45, 0.65, "x")),
+    }
+    wanted = {name: peers[name] for name in names}
+    rounds = in_turns(setting, [*(peer for peer, _ in wanted.values()), "ours"], HTTP_32)
+    return [ratio(name, rounds, peer, goal) for name, (peer, goal) in wanted.items()]
+
+
+def websocket(setting: Setting, _names: Sequence[str]) -> list[Result]:
+    rounds = in_turns(setting, ["bare_ws", "ours"], WEBSOCKET_32x16)
+    return [ratio("websocket-vs-bare", rounds, "bare_ws", Goal(0.28, 0.45, "x"))]
+
+
+def websocket_latency(setting: Setting, _names: Sequence[str]) -> list[Result]:
+    rounds = in_turns(setting, ["bare_ws", "ours"], WEBSOCKET_32x1)
+    values = [measured.p99 for measured in rounds["ours"]]
+    bare = median(measured.p99 for measured in rounds["bare_ws"])
+    words = f"at {_rate(rounds['ours'])}; the bare server has {bare:.2f} ms at {_rate(rounds['bare_ws'])}"
+    goal = Goal(8.0, 4.0, "ms", rising=False)
+    details = {name: summary(found) for name, found in rounds.items()}
+    return [judged("websocket-p99", values, goal, words + _doubts(rounds), **details)]
+
+
+HTTP = Figures(("http-vs-mcp", "http-vs-fastmcp", "http-vs-bare"), http)
+WEBSOCKET = Figures(("websocket-vs-bare",), websocket)
+WEBSOCKET_LATENCY = Figures(("websocket-p99",), websocket_latency)

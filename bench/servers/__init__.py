@@ -1,0 +1,1 @@
+"""The servers that are measured. Each file is run as a program of its own."""
