@@ -9,48 +9,32 @@ Object = dict[str, Any]
 
 
 class Message:
-    """One JSON-RPC message: ``raw`` is what is stored, ``body`` is what is read.
+    """One JSON-RPC message: ``raw`` is what is stored, the rest is what is read.
 
     The bytes are kept untouched, so that key order, ``1.0`` against ``1`` and integers of any size survive a
-    recording. The body is parsed when first asked for, unless the codec has already done it.
+    recording.
+
+    Attributes:
+        raw: The bytes as they came.
+        body: The parsed object: the codec has checked it, and integers beyond 64 bits are exact.
+        method: The method's name; empty for a response.
+        params: The parameters; empty when there are none.
+        meta: The ``_meta`` of the parameters; empty when there is none.
+        name: What the method is applied to: a tool's or prompt's name, a resource's URI; empty when nothing is named.
     """
 
-    __slots__ = ("_body", "raw")
+    __slots__ = ("body", "meta", "method", "name", "params", "raw")
 
     def __init__(self, raw: bytes, body: Object | None = None) -> None:
         self.raw = raw
-        self._body = body
-
-    @property
-    def body(self) -> Object:
-        """The parsed object: the codec has checked it, and integers beyond 64 bits stay exact."""
-        if self._body is None:
-            self._body = parse(self.raw)
-        return self._body
-
-    @property
-    def method(self) -> str:
-        """The method's name; empty for a response."""
-        return str(self.body.get("method", ""))
-
-    @property
-    def params(self) -> Object:
-        """The parameters; empty when there are none."""
-        params = self.body.get("params")
-        return params if isinstance(params, dict) else {}
-
-    @property
-    def meta(self) -> Object:
-        """The ``_meta`` of the parameters; empty when there is none."""
+        self.body = body = parse(raw) if body is None else body
+        self.method: str = body.get("method", "")
+        params = body.get("params")
+        self.params: Object = params if type(params) is dict else {}
         meta = self.params.get("_meta")
-        return meta if isinstance(meta, dict) else {}
-
-    @property
-    def name(self) -> str:
-        """What the method is applied to: a tool's or prompt's name, a resource's URI; empty when nothing is named."""
-        params = self.params
-        name = params.get("name", params.get("uri"))
-        return name if isinstance(name, str) else ""
+        self.meta: Object = meta if type(meta) is dict else {}
+        name = self.params.get("name") or self.params.get("uri")
+        self.name = name if type(name) is str else ""
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Message) and other.raw == self.raw

@@ -19,15 +19,13 @@ OUTCOMES: Final = (OK, CACHED, TOOL_ERROR, ERROR, REJECTED, THROTTLED, CANCELLED
 
 def outcome(decision: Decided, fact: Observed | None) -> str | None:
     """The outcome that ``decision``, made because of ``fact``, gives its request; None when it ends none."""
-    match decision:
-        case ResponseReady():
-            if isinstance(fact, CallReturned) and fact.is_error:
-                return TOOL_ERROR
-            return CACHED if isinstance(fact, CacheHit) else OK
-        case ErrorReady():
-            if isinstance(fact, PermitRefused):
-                return THROTTLED
-            return ERROR if isinstance(fact, CallFailed) else REJECTED
-        case RequestCancelled():
-            return CANCELLED
-    return None
+    kind = type(decision)
+    if kind is ResponseReady:
+        if type(fact) is CallReturned:
+            return TOOL_ERROR if fact.is_error else OK
+        return CACHED if type(fact) is CacheHit else OK
+    if kind is ErrorReady:
+        if type(fact) is PermitRefused:
+            return THROTTLED
+        return ERROR if type(fact) is CallFailed else REJECTED
+    return CANCELLED if kind is RequestCancelled else None

@@ -1,13 +1,11 @@
 """The table of contents of the server."""
 
-from collections.abc import Sequence
 from typing import cast
 
 from reactivex import Observable
 
-from events.event import Decided, Event, Observed
+from events.event import Decided, Event
 from operators.admit import admit
-from operators.admitted import Admitted
 from operators.answer_from_cache import answer_from_cache
 from operators.authorize import authorize
 from operators.dispatch import dispatch
@@ -16,7 +14,7 @@ from operators.measure import Meter, measure
 from operators.policy import Policy
 from operators.rate_limit import rate_limit
 from operators.respond import respond
-from operators.stage import Operator, Stage, fuse, stage
+from operators.stage import Operator, fuse
 
 
 def chain(policy: Policy, meter: Meter) -> Operator:
@@ -30,17 +28,8 @@ def chain(policy: Policy, meter: Meter) -> Operator:
         emit_chunks(),
         respond(),
         measure(meter),
-        only_decided(),
+        out=Decided,
     )
-
-
-def only_decided() -> Stage:
-    """Let out our conclusions; the facts that they rest on end here."""
-
-    def step(_: None, _event: Event) -> Sequence[Event]:
-        return ()
-
-    return stage("only_decided", lambda: None, step, Observed, Admitted)
 
 
 def decisions(source: Observable[Event], policy: Policy, meter: Meter) -> Observable[Decided]:
