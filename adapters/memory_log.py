@@ -127,6 +127,10 @@ class MemoryReader:
     def session(self, session: SessionId) -> Iterator[Record]:
         return (record for record in self.records() if record.session == session)
 
+    def sessions(self, prefix: str = "") -> Iterator[SessionId]:
+        found = {record.session for record in self.records()}
+        return iter(sorted((session for session in found if session.startswith(prefix)), reverse=True))
+
     def close(self) -> None:
         pass
 

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 from urllib.parse import quote
 
 from adapters.sqlite_writer import has_table, problem_with
@@ -23,6 +23,7 @@ _SESSION: Final = (
 )
 _LAST: Final = "SELECT coalesce(max(rowid), 0) FROM stored_events"
 _VERSION: Final = "SELECT coalesce(max(originator_version), 0) FROM stored_events WHERE originator_id = ?"
+_NEWEST: Final = "SELECT max(originator_id) FROM stored_events WHERE originator_id >= ? AND originator_id < ?"
 
 _END: Final = (1 << 63) - 1
 
@@ -64,10 +65,10 @@ class SqliteReader:
         self.close()
 
     def last(self) -> int:
-        return self._number(_LAST)
+        return int(self._value(_LAST))
 
     def version(self, session: SessionId) -> int:
-        return self._number(_VERSION, session)
+        return int(self._value(_VERSION, session))
 
     def at(self, position: int) -> Record | None:
         """The record with that position; None when there is none."""
@@ -85,15 +86,20 @@ class SqliteReader:
             yield from chunk
             version = chunk[-1].version
 
+    def sessions(self, prefix: str = "") -> Iterator[SessionId]:
+        before = f"{prefix}~"  # sorts after every character of an id
+        while found := self._value(_NEWEST, prefix, before):
+            yield found
+            before = found
+
     def close(self) -> None:
         self._db.close()
 
-    def _number(self, query: str, *values: object) -> int:
+    def _value(self, query: str, *values: object) -> Any:
         try:
-            number: int = self._db.execute(query, values).fetchone()[0]
+            return self._db.execute(query, values).fetchone()[0]
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
-        return number
 
     def _chunk(self, query: str, *values: object) -> list[Record]:
         """The next records, in a read transaction that is over when this returns."""

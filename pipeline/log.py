@@ -84,5 +84,8 @@ class LogReader(Protocol):
     def session(self, session: SessionId) -> Iterator[Record]:
         """The records of one session, in order."""
 
+    def sessions(self, prefix: str = "") -> Iterator[SessionId]:
+        """The sessions whose ids begin with ``prefix``, the newest first."""
+
     def close(self) -> None:
         """Let go of what was opened."""

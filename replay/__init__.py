@@ -1,1 +1,1 @@
-"""Everything that reads the past."""
+"""Everything that reads the past: replay, divergence, timeline, audit queries."""

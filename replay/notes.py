@@ -1,0 +1,91 @@
+"""What a timeline says of an event, in a few words."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from events import decided, observed
+from events.codes import NAMES
+from events.event import Event
+
+
+def note(event: Event) -> str:
+    """A few words on what the event holds; empty when its name and its request say it all. May hold anything."""
+    write = _NOTES.get(type(event))
+    return "" if write is None else write(event)
+
+
+def _opened(event: observed.SessionOpened) -> str:
+    peer = f" from {event.peer}" if event.peer else ""
+    return f"{event.transport}{peer} as {event.principal}"
+
+
+def _size(event: Any) -> str:
+    return f"{len(event.message.raw)} bytes"
+
+
+def _malformed(event: observed.MessageMalformed) -> str:
+    return f"{event.problem} ({event.length} bytes)"
+
+
+def _overflowed(event: observed.RequestOverflowed) -> str:
+    return f"{event.in_flight} in flight; try again in {event.retry_after:g} s"
+
+
+def _refused(event: observed.PermitRefused) -> str:
+    return f"{event.limit}: {event.remaining:.3g} left; try again in {event.retry_after:.3g} s"
+
+
+def _returned(event: observed.CallReturned) -> str:
+    return f"{len(event.payload)} bytes{', an error of the tool' if event.is_error else ''}"
+
+
+def _progress(event: observed.ProgressReported) -> str:
+    total = "" if event.total is None else f" of {event.total:g}"
+    return f"{event.progress:g}{total}{': ' if event.message else ''}{event.message}"
+
+
+def _logged(event: observed.MessageLogged) -> str:
+    return f"{event.level}{' from ' if event.logger else ''}{event.logger}, {len(event.payload)} bytes"
+
+
+def _error(event: Any) -> str:
+    name = f" ({NAMES[event.code]})" if event.code in NAMES else ""
+    return f"{event.code}{name}: {event.message}"
+
+
+def _agreed(event: decided.SessionAgreed) -> str:
+    return f"{event.version}{' with ' if event.client else ''}{event.client}"
+
+
+def _asked(event: decided.PermitAsked) -> str:
+    return ", ".join(f"{limit} of {key}" if key else limit for limit, key in event.keys)
+
+
+_NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
+    observed.SessionOpened: _opened,
+    observed.SessionClosed: lambda event: event.reason,
+    observed.RequestReceived: _size,
+    observed.NotificationReceived: _size,
+    observed.ResponseReceived: _size,
+    observed.MessageMalformed: _malformed,
+    observed.RequestOverflowed: _overflowed,
+    observed.PermitGiven: lambda event: f"{event.limit}: {event.remaining:.3g} left",
+    observed.PermitRefused: _refused,
+    observed.CacheHit: lambda event: f"{event.age:.3g} s old, {len(event.payload)} bytes",
+    observed.CallReturned: _returned,
+    observed.CallFailed: _error,
+    observed.CallYielded: lambda event: f"{len(event.payload)} bytes",
+    observed.ProgressReported: _progress,
+    observed.MessageLogged: _logged,
+    decided.SessionAgreed: _agreed,
+    decided.RequestRejected: _error,
+    decided.PermitAsked: _asked,
+    decided.CacheAsked: lambda event: f"key {event.key[:12]}",
+    decided.CacheFilled: lambda event: f"key {event.key[:12]} for {event.ttl:g} s",
+    decided.CacheReleased: lambda event: f"key {event.key[:12]}",
+    decided.CallDispatched: lambda event: f"following {event.version}",
+    decided.RequestCancelled: lambda event: event.reason,
+    decided.ChunkEmitted: lambda event: f"part {event.number}",
+    decided.ErrorReady: _error,
+    decided.StageFailed: lambda event: f"{event.error} in {event.stage}",
+}
