@@ -12,24 +12,34 @@ from mcp_server.features.validate import Validator
 
 Convert = Callable[[Any], Any]
 
-_PLAIN: Final = (str, bool, types.NoneType, Any, dict, list)
+_SCALARS: Final = (str, bool, types.NoneType)
+_PLAIN: Final = (*_SCALARS, Any, dict, list)
 
 
 def converters(signature: Signature) -> tuple[tuple[str, Convert], ...]:
-    """For each parameter whose values are not already what they should be, how to make them so."""
-    return tuple(
-        (parameter.name, _converter(parameter.hint))
-        for parameter in signature.parameters
-        if not _is_plain(parameter.hint)
-    )
+    """For each parameter whose values cannot be given on as they are, how to make them what is expected."""
+    found = ((parameter.name, _converter(parameter.hint)) for parameter in signature.parameters)
+    return tuple((name, convert) for name, convert in found if convert is not None)
 
 
-def _converter(hint: Any) -> Convert:
-    match without_notes(hint):
-        case t if t is int:
-            return _whole
-        case t if t is float:
-            return _real
+def copied(value: Any) -> Any:
+    """``value`` with dicts and lists of its own: what came from outside is recorded and must not be changed."""
+    match value:
+        case dict():
+            return {key: copied(item) for key, item in value.items()}
+        case list():
+            return [copied(item) for item in value]
+    return value
+
+
+def _converter(hint: Any) -> Convert | None:
+    bare = without_notes(hint)
+    if bare is int:
+        return _whole
+    if bare is float:
+        return _real
+    if _is_plain(bare):
+        return None if _is_scalar(bare) else copied
 
     def convert(value: Any) -> Any:
         try:
@@ -75,6 +85,11 @@ def _wholes(value: Any) -> Any:
         case list():
             return [_wholes(item) for item in value]
     return value
+
+
+def _is_scalar(hint: Any) -> bool:
+    parts = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return all(part in (*_SCALARS, int, float) or get_origin(part) is Literal for part in map(without_notes, parts))
 
 
 def _is_plain(hint: Any) -> bool:

@@ -82,9 +82,9 @@ class Results:
 
     def _structured(self, value: Any, version: str) -> Answer:
         plain = to_plain(value)
+        json = plain_to_json(plain)
         if problem := self._mismatch(plain):
             return self.error(problem, version)
-        json = plain_to_json(plain)
         body = b"%b]" % (_CONTENT + _TEXT + plain_to_json(json.decode()) + b"}")
         if self._validator is not None or isinstance(plain, dict):
             body += b',"structuredContent":' + self._rooted(json, version)
@@ -95,9 +95,9 @@ class Results:
         body = b"%b%b]" % (_CONTENT, b",".join(blocks))
         if result.structured is not msgspec.UNSET:
             plain = to_plain(result.structured)
+            json = plain_to_json(plain)
             if not result.is_error and (problem := self._mismatch(plain)):
                 return self.error(problem, version)
-            json = plain_to_json(plain)
             body += b',"structuredContent":' + self._rooted(json, version)
             if not blocks:
                 text = plain_to_json(json.decode())
@@ -129,7 +129,7 @@ def blocks_of(value: Any) -> list[bytes] | None:
         case None:
             return []
         case str():
-            return [_TEXT + plain_to_json(str(value)) + b"}"]
+            return [_TEXT + plain_to_json(str.__str__(value)) + b"}"]  # of an Enum, its value
         case Block():
             return [_block(value)]
         case bytes() | bytearray() | memoryview():

@@ -12,7 +12,7 @@ import msgspec
 from events.codes import INVALID_PARAMS
 from mcp_server.calls import Answer, Call, CallRefused, Teller
 from mcp_server.features.content import Block
-from mcp_server.features.convert import converters
+from mcp_server.features.convert import converters, copied
 from mcp_server.features.encode import Unencodable
 from mcp_server.features.envelope import Frame
 from mcp_server.features.options import ToolOptions
@@ -60,6 +60,7 @@ class Tool:
         self._description = options.get("description", signature.text)
         self._converters = converters(signature)
         self._function = function
+        self._open = signature.open
         self._is_valid = self._validator.is_valid
 
     def listing(self, version: str) -> dict[str, Any]:
@@ -101,7 +102,7 @@ class Tool:
             return self._results.error(self._validator.explain(arguments, "arguments"), call.version)
         runner = self._runner
         try:
-            if self._converters:
+            if self._converters or self._open:
                 arguments = self._converted(arguments)
             if runner.direct:
                 return self._results.of(await self._function(**arguments), call.version)
@@ -115,12 +116,11 @@ class Tool:
             return self._results.error(str(error), call.version)
         except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a tool raises is its result
             _log.warning("tool %s raised %s", self.name, type(error).__name__, exc_info=True)
-            text = clip(str(error), _ERROR_CLIP) or type(error).__name__
-            return self._results.error(text, call.version)
+            return self._results.error(clip(_told(error), _ERROR_CLIP), call.version)
 
     def _converted(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """A copy that holds what the function expects: the original belongs to the recording."""
-        arguments = dict(arguments)
+        arguments = copied(arguments) if self._open else dict(arguments)
         for name, convert in self._converters:
             if name in arguments:
                 try:
@@ -128,6 +128,12 @@ class Tool:
                 except (msgspec.ValidationError, ValueError, OverflowError) as error:
                     raise _BadArgument(f"arguments.{name}: {clip(str(error))}") from error
         return arguments
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, BaseExceptionGroup):  # its own text only counts those inside
+        return "; ".join(map(_told, error.exceptions[:5]))
+    return str(error) or type(error).__name__
 
 
 class _BadArgument(ValueError):

@@ -56,6 +56,8 @@ class Validator:
             else:
                 errors = []
         lines = [_told(error, root) for error in errors[:_SHOWN]]
+        if not errors:
+            lines = [f"{root}: does not fit the schema"]
         if len(errors) > _SHOWN:
             lines.append(f"and {len(errors) - _SHOWN} more")
         return "\n".join(lines)

@@ -1,0 +1,60 @@
+"""How these tests ask a server: as the effects do, with every answer checked by the official models."""
+
+import json
+from typing import Any
+
+from mcp_types import methods
+
+from mcp_server.calls import Call
+from mcp_server.features.server import MCPServer
+from operators.versions import LATEST_LEGACY, MODERN
+
+NEW = MODERN[0]
+OLD = LATEST_LEGACY
+SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+
+class Heard:
+    """A teller that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.progressed: list[tuple[float, float | None, str]] = []
+        self.logged: list[tuple[str, str, Any]] = []
+        self.chunks: list[Any] = []
+
+    def progress(self, progress: float, total: float | None, message: str) -> None:
+        self.progressed.append((progress, total, message))
+
+    def log(self, level: str, logger: str, payload: bytes) -> None:
+        self.logged.append((level, logger, json.loads(payload)))
+
+    def chunk(self, payload: bytes) -> None:
+        self.chunks.append(json.loads(payload))
+
+
+def call(method: str, params: dict[str, Any] | None = None, version: str = NEW) -> Call:
+    return Call(SESSION, 1, "alice", method, params or {}, version)
+
+
+async def ask(
+    server: MCPServer, method: str, params: dict[str, Any] | None = None, version: str = NEW, heard: Heard | None = None
+) -> dict[str, Any]:
+    """The result of a request, as its client reads it."""
+    answer = await server.catalogue().answer(call(method, params, version), heard or Heard())
+    result: dict[str, Any] = json.loads(answer.payload)
+    methods.validate_server_result(method, version, result)
+    if method == "tools/call":
+        assert answer.is_error == result.get("isError", False)
+    return result
+
+
+async def use(server: MCPServer, name: str, version: str = NEW, heard: Heard | None = None, **arguments: Any) -> Any:
+    """The result of calling a tool."""
+    return await ask(server, "tools/call", {"name": name, "arguments": arguments}, version, heard)
+
+
+def text_of(result: dict[str, Any]) -> str:
+    """The text of a result that is one text block."""
+    (block,) = result["content"]
+    assert block["type"] == "text"
+    return str(block["text"])
