@@ -27,7 +27,7 @@ from mcp_server.effects import Effects
 from mcp_server.running import Calls, Catalogue
 from mcp_server.stores import open_log
 from operators.policy import CacheRule, Policy, dump
-from pipeline.chain import decisions
+from pipeline.chain import chain
 from pipeline.ingress import Ingress
 from pipeline.journal import Journal
 from pipeline.log import Log, LogFailed
@@ -77,11 +77,9 @@ class App:
             }
         )
 
-        # A step begins with its fact, gathers what the chain decides, and ends when the chain is done.
-        ingress.facts.subscribe(self.journal.observe)
-        decided = decisions(ingress.facts, policy, self.meter)
-        decided.subscribe(self.journal.decide, scheduler=AsyncIOScheduler(loop))
-        ingress.facts.subscribe(self.journal.conclude)
+        # What came in is written down together with what it led to.
+        steps = ingress.facts.pipe(chain(policy, self.meter))
+        steps.subscribe(self.journal.add, scheduler=AsyncIOScheduler(loop))
 
         # Asking what sessions share is not acting, so questions need not wait for the log.
         if policy.limits or policy.cache:
@@ -115,8 +113,9 @@ class App:
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         loop = asyncio.get_running_loop()
         late = loop.time() + seconds
-        while not done() and self.failure is None and loop.time() < late:
-            await asyncio.sleep(0.005)  # noqa: ASYNC110 - the conditions are counters, without an event of their own
+        # The conditions are counters, without an event of their own.
+        while not done() and self.failure is None and loop.time() < late:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager

@@ -46,12 +46,13 @@ def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
 
     Of several requests for one key only one goes on; the cache keeps the others waiting until its result is there.
     """
+    by_name = {(rule.method, rule.name): rule for rule in reversed(rules)}
 
     def step(lookups: Lookups, event: Event) -> Sequence[Event]:
         origin = event.origin
         match event:
             case Admitted():
-                rule = _rule(rules, event)
+                rule = by_name.get((event.method, event.name)) or by_name.get((event.method, ""))
                 if rule is None:
                     return (event,)
                 key = cache_key(event, "" if rule.public else lookups.principal)
@@ -92,13 +93,6 @@ def cache_key(request: Admitted, principal: str) -> str:
     params = {name: value for name, value in request.message.params.items() if name != "_meta"}
     text = json.dumps([request.method, request.version, principal, params], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _rule(rules: Sequence[CacheRule], request: Admitted) -> CacheRule | None:
-    for rule in rules:
-        if rule.method == request.method and rule.name in ("", request.name):
-            return rule
-    return None
 
 
 def _concluded(found: Asked, event: CallReturned | CallFailed) -> Event:

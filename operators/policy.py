@@ -50,7 +50,7 @@ class Policy(Struct, frozen=True, gc=False):
     Attributes:
         anonymous: Whether callers that nobody vouches for may use the server.
         limits: Every limit that covers a request must let it pass.
-        cache: The first rule that covers a request counts; a request that none covers is never cached.
+        cache: A rule for a name counts before one for all names of its method; what no rule covers is never cached.
     """
 
     anonymous: bool = True

@@ -8,24 +8,26 @@ stream, because ``on_error`` would end it for every session.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import reactivex
 from reactivex import Observable
 from reactivex.abc import DisposableBase, ObserverBase, SchedulerBase
 
 from events.decided import StageFailed
-from events.event import Event, SessionId
+from events.event import Decided, Event, Observed, SessionId, Step
 from events.observed import SessionClosed
 
-Operator: TypeAlias = Callable[[Observable[Event]], Observable[Event]]
 State = TypeVar("State")
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Stage(NamedTuple):
-    """A decision with what it needs to run: by itself an operator, and with others one too (see :func:`fuse`)."""
+    """A decision with what it needs to run: by itself an operator on events, with others one on steps.
+
+    See :func:`stage` for the attributes.
+    """
 
     name: str
     fresh: Callable[[], Any]
@@ -33,7 +35,13 @@ class Stage(NamedTuple):
     knows: tuple[type[Event], ...]
 
     def __call__(self, source: Observable[Event]) -> Observable[Event]:
-        return fuse(self)(source)
+        """Apply this stage alone."""
+
+        def subscribe(observer: ObserverBase[Event], scheduler: SchedulerBase | None = None) -> DisposableBase:
+            run = _Run((self,), observer.on_next, Event)
+            return source.subscribe(run.on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+        return reactivex.create(subscribe)
 
 
 def stage(
@@ -53,17 +61,27 @@ def stage(
     return Stage(name, fresh, step, knows)
 
 
-def fuse(*stages: Stage, out: type[Event] = Event) -> Operator:
-    """Run stages one after another as one operator, and let out the events of class ``out``.
+def fuse(*stages: Stage) -> Callable[[Observable[Observed]], Observable[Step]]:
+    """Make of each fact a step, with what the stages, one after another, decide because of it.
 
-    The same as composing them, without a hop through Rx for every stage that an event merely passes: which stage is
-    the next to know an event is looked up by the event's type. (Composed, eight stages cost three times as much.)
+    The same as composing the stages and gathering what comes out, without a hop through Rx for every stage that an
+    event merely passes: which stage is the next to know an event is looked up by the event's type. (Composed, the
+    chain costs three times as much.)
     """
 
-    def lift(source: Observable[Event]) -> Observable[Event]:
-        def subscribe(observer: ObserverBase[Event], scheduler: SchedulerBase | None = None) -> DisposableBase:
-            run = _Run(stages, observer.on_next, out)
-            return source.subscribe(run.on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+    def lift(source: Observable[Observed]) -> Observable[Step]:
+        def subscribe(observer: ObserverBase[Step], scheduler: SchedulerBase | None = None) -> DisposableBase:
+            decisions: list[Any] = []
+            run = _Run(stages, decisions.append, Decided)
+            forward = observer.on_next
+
+            def on_next(fact: Observed) -> None:
+                run.on_next(fact)
+                step = Step(fact, tuple(decisions))
+                decisions.clear()
+                forward(step)
+
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
         return reactivex.create(subscribe)
 

@@ -1,10 +1,10 @@
 """The table of contents of the server."""
 
-from typing import cast
+from collections.abc import Callable
 
 from reactivex import Observable
 
-from events.event import Decided, Event
+from events.event import Observed, Step
 from operators.admit import admit
 from operators.answer_from_cache import answer_from_cache
 from operators.authorize import authorize
@@ -14,11 +14,11 @@ from operators.measure import Meter, measure
 from operators.policy import Policy
 from operators.rate_limit import rate_limit
 from operators.respond import respond
-from operators.stage import Operator, fuse
+from operators.stage import fuse
 
 
-def chain(policy: Policy, meter: Meter) -> Operator:
-    """Every decision the server makes, in the order in which it makes them."""
+def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Observable[Step]]:
+    """Every decision the server makes, in the order in which it makes them: from facts to steps."""
     return fuse(
         admit(),
         authorize(anonymous=policy.anonymous),
@@ -28,10 +28,4 @@ def chain(policy: Policy, meter: Meter) -> Operator:
         emit_chunks(),
         respond(),
         measure(meter),
-        out=Decided,
     )
-
-
-def decisions(source: Observable[Event], policy: Policy, meter: Meter) -> Observable[Decided]:
-    """What the server decides about the facts of ``source``."""
-    return cast(Observable[Decided], source.pipe(chain(policy, meter)))

@@ -2,9 +2,8 @@
 
 from collections import deque
 
-from reactivex import Subject
-
-from events.event import Event, Observed
+from events.event import Observed
+from pipeline.hot import Hot
 
 
 class Ingress:
@@ -15,7 +14,7 @@ class Ingress:
     """
 
     def __init__(self) -> None:
-        self.facts: Subject[Event] = Subject()
+        self.facts: Hot[Observed] = Hot()
         self._queue: deque[Observed] = deque()
         self._busy = False
 
@@ -25,8 +24,9 @@ class Ingress:
         if self._busy:
             return
         self._busy = True
+        emit = self.facts.emit
         try:
             while self._queue:
-                self.facts.on_next(self._queue.popleft())
+                emit(self._queue.popleft())
         finally:
             self._busy = False

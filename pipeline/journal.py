@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
-from reactivex import Subject
-
-from events.event import Decided, Event, Observed, SessionId, Step
+from events.event import SessionId, Step
 from events.observed import SessionClosed
 from events.record import pack
+from pipeline.hot import Hot
 from pipeline.log import Log, LogFailed, Row
 
 IN_FLIGHT: Final = 2
@@ -23,9 +22,9 @@ class Recorded(NamedTuple):
 
 
 class Journal:
-    """Gathers each fact and its decisions into a step, and steps into records.
+    """Gathers the steps of each session into records.
 
-    While groups are under way the steps of a session gather in one record; that is what makes a busy log cheap.
+    While groups are under way steps gather; that is what makes a busy log cheap.
 
     Attributes:
         accepted: Steps that are complete, on their way to the log. For questions, and for effects that a weaker
@@ -35,13 +34,12 @@ class Journal:
 
     def __init__(self, log: Log, soon: Callable[[Callable[[], None]], object]) -> None:
         """``soon`` calls a function at the end of the current turn of the event loop."""
-        self.accepted: Subject[Step] = Subject()
-        self.recorded: Subject[Recorded] = Subject()
+        self.accepted: Hot[Step] = Hot()
+        self.recorded: Hot[Recorded] = Hot()
         self._log = log
         self._soon = soon
         self._versions: dict[SessionId, int] = {}
         self._pending: dict[SessionId, list[Step]] = {}
-        self._decisions: list[Decided] = []
         self._under_way = 0
         self._scheduled = False
 
@@ -60,23 +58,18 @@ class Journal:
         """Whether everything that was taken in is durable."""
         return not self._pending and not self._under_way
 
-    def observe(self, _fact: Event) -> None:
-        """Begin a step. To be subscribed to the facts before the chain is."""
-        self._decisions = []
-
-    def decide(self, decision: Decided) -> None:
-        """Add a decision to the step. To be subscribed to the chain."""
-        self._decisions.append(decision)
-
-    def conclude(self, fact: Event) -> None:
-        """End the step. To be subscribed to the facts after the chain is."""
-        step = Step(cast(Observed, fact), tuple(self._decisions))
+    def add(self, step: Step) -> None:
+        """Write a step down. To be subscribed to the chain."""
         if self._log.failure is None:
-            self._pending.setdefault(fact.origin.session, []).append(step)
+            session = step.fact.origin.session
+            if session in self._pending:
+                self._pending[session].append(step)
+            else:
+                self._pending[session] = [step]
             if not self._scheduled and self._under_way < IN_FLIGHT:
                 self._scheduled = True
                 self._soon(self._flush)
-        self.accepted.on_next(step)
+        self.accepted.emit(step)
 
     def resume(self, session: SessionId, version: int) -> None:
         """Go on with a session whose newest record in the log is ``version``."""
@@ -105,6 +98,6 @@ class Journal:
     def _durable(self, records: list[list[Step]], first: int) -> None:
         self._under_way -= 1
         for position, steps in enumerate(records, first):
-            self.recorded.on_next(Recorded(position, steps))
+            self.recorded.emit(Recorded(position, steps))
         if self._pending and not self._scheduled:
             self._flush()

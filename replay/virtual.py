@@ -2,26 +2,26 @@
 
 from datetime import UTC, datetime
 
-from reactivex import Subject
 from reactivex.scheduler import HistoricalScheduler
 
-from events.event import Decided, Event, Observed
+from events.event import Decided, Observed, Step
 from operators.measure import Meter, NoMeter
 from operators.policy import Policy
-from pipeline.chain import decisions
+from pipeline.chain import chain
+from pipeline.hot import Hot
 
 
 class VirtualChain:
     """Decides again what was decided once; touches nothing outside."""
 
     def __init__(self, policy: Policy, meter: Meter | None = None) -> None:
-        self._facts: Subject[Event] = Subject()
-        self._decided: list[Decided] = []
+        self._facts: Hot[Observed] = Hot()
+        self._steps: list[Step] = []
         # Starts before any recorded event: operators that subscribe on the scheduler's next turn are ready by then.
         self._clock = HistoricalScheduler()
         self._now = 0.0
-        chain = decisions(self._facts, policy, meter or NoMeter())
-        chain.subscribe(self._decided.append, scheduler=self._clock)
+        steps = self._facts.pipe(chain(policy, meter or NoMeter()))
+        steps.subscribe(self._steps.append, scheduler=self._clock)
 
     def decide(self, fact: Observed) -> tuple[Decided, ...]:
         """What follows from ``fact``, given all facts before it. A timer that is due by now fires first."""
@@ -29,7 +29,5 @@ class VirtualChain:
         if at > self._now:  # times of different sessions may cross by a moment
             self._now = at
             self._clock.advance_to(datetime.fromtimestamp(at, UTC))
-        self._facts.on_next(fact)
-        decided = tuple(self._decided)
-        self._decided.clear()
-        return decided
+        self._facts.emit(fact)
+        return self._steps.pop().decisions
