@@ -66,6 +66,8 @@ def read_signature(function: Callable[..., Any]) -> Signature:
         Unusable: An annotation cannot be resolved, or a parameter cannot be given by name.
     """
     bare: Any = function.func if isinstance(function, partial) else function
+    if inspect.isclass(bare):
+        raise Unusable("a class is no function; offer one of its methods")
     if not inspect.isroutine(bare):
         bare = type(bare).__call__
     try:

@@ -92,6 +92,8 @@ async def test_content_blocks_are_sent_as_the_protocol_writes_them() -> None:
         ({"a": [1, None]}, dict[str, Any], False),
         (7, int, True),
         ([1.5, 2.0], list[float], True),
+        ([Weather(1.0, "rain")], list[Weather], True),
+        ({"a": Tree(1)}, dict[str, Tree], False),
         (["a", "b"], list[str], True),
         (None, int | None, True),
         (True, bool, True),

@@ -1,6 +1,6 @@
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -214,5 +214,8 @@ async def test_a_plain_function_may_hand_back_something_to_await() -> None:
     async def later() -> str:
         return "done"
 
-    server.tool("wrapped")(lambda: later())
+    def wrapped() -> Awaitable[str]:
+        return later()
+
+    server.tool(output_schema=False)(wrapped)
     assert text_of(await use(server, "wrapped")) == "done"
