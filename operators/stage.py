@@ -89,65 +89,52 @@ def fuse(*stages: Stage) -> Callable[[Observable[Observed]], Observable[Step]]:
 
 
 class _Run:
-    """One subscription: the states, and for each type of event which stage is next."""
+    """One subscription: the states of the sessions, and for each type of event the stages that know it."""
 
-    def __init__(self, stages: Sequence[Stage], forward: Callable[[Event], None], out: type[Event]) -> None:
-        self._stages = [(stage.fresh, stage.step, _states()) for stage in stages]
-        self._names = [stage.name for stage in stages]
-        self._knows = [stage.knows for stage in stages]
-        self._end = len(stages)
-        self._routes: dict[type[Event], list[int]] = {}
+    def __init__(self, stages: Sequence[Stage], forward: Callable[[Any], None], out: type[Event]) -> None:
+        self._stages = stages
+        self._sessions: dict[SessionId, list[Any]] = {}
+        self._plans: dict[type[Event], list[_Plan]] = {}
         self._forward = forward
         self._out = out
 
     def on_next(self, event: Event) -> None:
-        self._pass(event, 0)
+        session = event.origin.session
+        states = self._sessions.get(session)
+        if states is None:
+            states = self._sessions[session] = [stage.fresh() for stage in self._stages]
+        self._pass(event, 0, states)
         if type(event) is SessionClosed:
-            for _, _, states in self._stages:
-                states.pop(event.origin.session, None)
+            del self._sessions[session]
 
-    def _pass(self, event: Event, start: int) -> None:
+    def _pass(self, event: Event, start: int, states: list[Any]) -> None:
         """Take an event from stage ``start`` to where it ends, and before it whatever it leads to on the way."""
-        routes, stages, end = self._routes, self._stages, self._end
-        while True:
-            kind = type(event)
-            index = (routes.get(kind) or self._route(kind))[start]
-            if index >= end:
-                if index == end:
-                    self._forward(event)
-                return
-            fresh, step, states = stages[index]
-            session = event.origin.session
+        kind = type(event)
+        lets_out, stages = (self._plans.get(kind) or self._plan(kind))[start]
+        for index, step in stages:
             try:
-                state = states.get(session)
-                if state is None:
-                    state = states[session] = fresh()
-                events = step(state, event)
+                events = step(states[index], event)
             except Exception as error:  # noqa: BLE001 - a bug of ours: the event is lost, the stream is not
                 events = (self._failed(index, event, error),)
-            start = index + 1
-            if not events:
+            if len(events) != 1 or events[0] is not event:
+                for each in events:
+                    self._pass(each, index + 1, states)
                 return
-            for each in events[:-1]:
-                self._pass(each, start)
-            event = events[-1]
+        if lets_out:
+            self._forward(event)
 
     def _failed(self, index: int, event: Event, error: Exception) -> StageFailed:
-        _log.error("operator %s failed on %s", self._names[index], type(event).__name__, exc_info=error)
-        return StageFailed(event.origin, self._names[index], type(error).__name__)
+        name = self._stages[index].name
+        _log.error("operator %s failed on %s", name, type(event).__name__, exc_info=error)
+        return StageFailed(event.origin, name, type(error).__name__)
 
-    def _route(self, kind: type[Event]) -> list[int]:
-        """For each stage, the first from it on that knows ``kind``.
-
-        When none does, a number past the last: the first such lets the event out, the second does not.
-        """
-        last = self._end if issubclass(kind, self._out) else self._end + 1
-        route = [last] * (self._end + 1)
-        for index in reversed(range(self._end)):
-            route[index] = index if issubclass(kind, self._knows[index]) else route[index + 1]
-        self._routes[kind] = route
-        return route
+    def _plan(self, kind: type[Event]) -> list["_Plan"]:
+        """For each stage where an event of ``kind`` may enter: whether it is let out, and who knows it on the way."""
+        know = [(index, stage.step) for index, stage in enumerate(self._stages) if issubclass(kind, stage.knows)]
+        lets_out = issubclass(kind, self._out)
+        plans = [(lets_out, tuple(each for each in know if each[0] >= start)) for start in range(len(self._stages) + 1)]
+        self._plans[kind] = plans
+        return plans
 
 
-def _states() -> dict[SessionId, Any]:
-    return {}
+_Plan = tuple[bool, tuple[tuple[int, Callable[[Any, Event], Sequence[Event]]], ...]]

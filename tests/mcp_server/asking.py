@@ -48,7 +48,7 @@ async def ask(
     return result
 
 
-async def use(server: MCPServer, name: str, version: str = NEW, heard: Heard | None = None, **arguments: Any) -> Any:
+async def use(server: MCPServer, name: str, /, version: str = NEW, heard: Heard | None = None, **arguments: Any) -> Any:
     """The result of calling a tool."""
     return await ask(server, "tools/call", {"name": name, "arguments": arguments}, version, heard)
 
