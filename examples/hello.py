@@ -10,12 +10,7 @@ server = MCPServer("hello", version="1.0.0")
 
 @server.tool(read_only=True)
 async def greet(name: str, times: int = 1) -> str:
-    """Greet someone.
-
-    Args:
-        name: Who is greeted.
-        times: How often.
-    """
+    """Greet someone, once or more often."""
     return " ".join([f"Hello, {name}!"] * times)
 
 
