@@ -32,6 +32,18 @@ def to_plain(value: Any) -> Any:
         raise Unencodable(f"it has no JSON form: {error}") from error
 
 
+def text_to_json(text: str) -> bytes:
+    """The JSON of ``text``.
+
+    Raises:
+        Unencodable: It holds a lone surrogate.
+    """
+    try:
+        return orjson.dumps(text)
+    except TypeError:
+        return _slowly(text)
+
+
 def plain_to_json(value: Any) -> bytes:
     """The JSON of what :func:`to_plain` made.
 

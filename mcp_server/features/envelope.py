@@ -39,11 +39,12 @@ class Envelope:
     A result is ``{``, its members, and one of these endings, joined as bytes, so that nothing is encoded twice.
     """
 
-    __slots__ = ("_info", "_modern")
+    __slots__ = ("_ends", "_info")
 
     def __init__(self, identity: Identity) -> None:
         self._info = identity.info()
-        self._modern = b',"resultType":"complete","_meta":%b}' % orjson.dumps({META_SERVER: self._info})
+        modern = b',"resultType":"complete","_meta":%b}' % orjson.dumps({META_SERVER: self._info})
+        self._ends = dict.fromkeys(MODERN, modern)
 
     def end(self, version: str, meta: dict[str, Any] | None = None) -> bytes:
         """What follows the members of a result; ``meta`` goes into its ``_meta``.
@@ -51,10 +52,9 @@ class Envelope:
         Raises:
             Unencodable: ``meta`` has no JSON form.
         """
-        modern = version in MODERN
         if meta is None:
-            return self._modern if modern else b"}"
-        if modern:
+            return self._ends.get(version, b"}")
+        if version in MODERN:
             return b',"resultType":"complete","_meta":%b}' % to_json({**meta, META_SERVER: self._info})
         return b',"_meta":%b}' % to_json(meta)
 

@@ -7,14 +7,16 @@ from msgspec import Struct
 
 from mcp_server.calls import Answer
 from mcp_server.features.content import Block, Text
-from mcp_server.features.encode import Unencodable, plain_to_json, to_plain
+from mcp_server.features.encode import Unencodable, plain_to_json, text_to_json, to_plain
 from mcp_server.features.envelope import Envelope
 from mcp_server.features.schema import Schema
-from mcp_server.features.validate import Validator
+from mcp_server.features.validate import Validator, clip
 from operators.versions import MODERN
 
 _CONTENT: Final = b'{"content":['
 _TEXT: Final = b'{"type":"text","text":'
+_ONE_TEXT: Final = _CONTENT + _TEXT
+_ERROR_CLIP: Final = 4000
 
 
 class ToolError(Exception):
@@ -56,8 +58,8 @@ class Results:
         """The answer for what a tool returned."""
         try:
             if type(value) is str and self._validator is None:
-                payload = b"%b%b%b}]%b" % (_CONTENT, _TEXT, plain_to_json(value), self._envelope.end(version))
-                return self._sized(Answer(payload), version)
+                payload = _ONE_TEXT + text_to_json(value) + b"}]" + self._envelope.end(version)
+                return Answer(payload) if len(payload) <= self.limit else self._sized(Answer(payload), version)
             if isinstance(value, Result):
                 return self._sized(self._full(value, version), version)
             if self._validator is None and (blocks := blocks_of(value)) is not None:
@@ -72,7 +74,8 @@ class Results:
 
     def error(self, text: str, version: str) -> Answer:
         """The answer for a tool that failed; the model reads ``text``."""
-        json = Text(text.encode(errors="replace").decode()).json()
+        text = clip(text.encode(errors="replace").decode(), _ERROR_CLIP)
+        json = Text(text).json()
         return Answer(b'%b%b],"isError":true%b' % (_CONTENT, json, self._envelope.end(version)), is_error=True)
 
     def _sized(self, answer: Answer, version: str) -> Answer:
@@ -85,26 +88,24 @@ class Results:
         json = plain_to_json(plain)
         if problem := self._mismatch(plain):
             return self.error(problem, version)
-        body = b"%b]" % (_CONTENT + _TEXT + plain_to_json(json.decode()) + b"}")
+        body = b"%b]" % (_ONE_TEXT + text_to_json(json.decode()) + b"}")
         if self._validator is not None or isinstance(plain, dict):
             body += b',"structuredContent":' + self._rooted(json, version)
         return Answer(body + self._envelope.end(version))
 
     def _full(self, result: Result, version: str) -> Answer:
-        blocks = [block for item in result.content for block in (blocks_of(item) or ())]
-        body = b"%b%b]" % (_CONTENT, b",".join(blocks))
+        blocks = [block for item in result.content for block in any_blocks(item)]
+        structured = b""
         if result.structured is not msgspec.UNSET:
             plain = to_plain(result.structured)
             json = plain_to_json(plain)
             if not result.is_error and (problem := self._mismatch(plain)):
                 return self.error(problem, version)
-            body += b',"structuredContent":' + self._rooted(json, version)
-            if not blocks:
-                text = plain_to_json(json.decode())
-                body = body.replace(_CONTENT, _CONTENT + _TEXT + text + b"}", 1)
-        if result.is_error:
-            body += b',"isError":true'
-        return Answer(body + self._envelope.end(version, result.meta), result.is_error)
+            blocks = blocks or [_TEXT + text_to_json(json.decode()) + b"}"]
+            structured = b',"structuredContent":' + self._rooted(json, version)
+        failed = b',"isError":true' if result.is_error else b""
+        end = self._envelope.end(version, result.meta)
+        return Answer(b"%b%b]%b%b%b" % (_CONTENT, b",".join(blocks), structured, failed, end), result.is_error)
 
     def _mismatch(self, plain: Any) -> str:
         if self._validator is None or self._validator.is_valid(plain):
@@ -129,7 +130,7 @@ def blocks_of(value: Any) -> list[bytes] | None:
         case None:
             return []
         case str():
-            return [_TEXT + plain_to_json(str.__str__(value)) + b"}"]  # of an Enum, its value
+            return [_TEXT + text_to_json(str.__str__(value)) + b"}"]  # of an Enum, its value
         case Block():
             return [_block(value)]
         case bytes() | bytearray() | memoryview():
@@ -148,7 +149,7 @@ def any_blocks(value: Any) -> list[bytes]:
     blocks = blocks_of(value)
     if blocks is None:
         json = plain_to_json(to_plain(value))
-        blocks = [_TEXT + plain_to_json(json.decode()) + b"}"]
+        blocks = [_TEXT + text_to_json(json.decode()) + b"}"]
     return blocks
 
 

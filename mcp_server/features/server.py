@@ -1,6 +1,7 @@
 """The face that whoever writes a server works with."""
 
-from collections.abc import Callable
+import difflib
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar, Unpack, overload
 
 from mcp_server.features.catalogue import Catalogue
@@ -97,6 +98,7 @@ class MCPServer:
         Raises:
             Unusable: The function cannot be a tool, or the name is taken.
         """
+        _check("tool", options, ToolOptions)
 
         def offer(function: F) -> F:
             tool = Tool(_name(name, function), function, options, self._frame)
@@ -120,6 +122,9 @@ class MCPServer:
         Raises:
             Unusable: The function cannot be a resource, or the URI is taken.
         """
+        if callable(uri):
+            raise Unusable("resource needs a URI: @server.resource('notes://today')")
+        _check("resource", options, ResourceOptions)
 
         def offer(function: F) -> F:
             resource = Resource(uri, _name(name, function), function, options, self._frame)
@@ -148,6 +153,7 @@ class MCPServer:
         Raises:
             Unusable: The function cannot be a prompt, or the name is taken.
         """
+        _check("prompt", options, PromptOptions)
 
         def offer(function: F) -> F:
             prompt = Prompt(_name(name, function), function, options, self._frame)
@@ -188,6 +194,16 @@ def _add(found: dict[Any, Any], key: Any, value: object, kind: str) -> None:
     if key in found:
         raise Unusable(f"there is a {kind} {key} already")
     found[key] = value
+
+
+def _check(what: str, options: Mapping[str, Any], known: type) -> None:
+    """Refuse what is misspelt: at run time a ``TypedDict`` takes anything."""
+    for option in options:
+        if option not in known.__annotations__:
+            near = difflib.get_close_matches(option, known.__annotations__, n=1)
+            raise Unusable(f"{what} has no option {option}" + (f"; did you mean {near[0]}?" if near else ""))
+    if not options.get("cacheable", 1) > 0:
+        raise Unusable(f"{what}: cacheable is in seconds, and more than none; leave it out instead")
 
 
 def _name(given: Any, function: Callable[..., Any]) -> str:

@@ -73,7 +73,7 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     try:
         hints = get_type_hints(bare, include_extras=True)
     except Exception as error:
-        raise Unusable(f"an annotation cannot be resolved: {error}") from error
+        raise Unusable(f"an annotation cannot be resolved: {error}; types stand at the top of a module") from error
     doc = read_doc(function)
     parameters: list[Parameter] = []
     context = ""

@@ -24,7 +24,6 @@ from mcp_server.features.validate import Validator, clip
 from operators.versions import MODERN
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")
-_ERROR_CLIP: Final = 4000
 _UNSTRUCTURED: Final = (inspect.Signature.empty, None, types.NoneType, str, Any, object, list, tuple)
 
 _log = logging.getLogger("mcp_server.tools")
@@ -116,7 +115,7 @@ class Tool:
             return self._results.error(str(error), call.version)
         except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a tool raises is its result
             _log.warning("tool %s raised %s", self.name, type(error).__name__, exc_info=True)
-            return self._results.error(clip(_told(error), _ERROR_CLIP), call.version)
+            return self._results.error(_told(error), call.version)
 
     def _converted(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """A copy that holds what the function expects: the original belongs to the recording."""
