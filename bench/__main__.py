@@ -17,7 +17,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 def main() -> int:
     arguments = _arguments()
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     if arguments.list:
         for family in FAMILIES:
             console.print(*family.names, sep="\n", highlight=False)

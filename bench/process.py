@@ -102,9 +102,9 @@ def serving(name: str, command: list[str], scratch: Path, port: int, *, pinned: 
             _stop(server)
 
 
-def script(name: str, port: int) -> list[str]:
+def script(name: str, port: int, *more: str) -> list[str]:
     """The command that runs one of ``bench/servers``."""
-    return [sys.executable, str(ROOT / "bench" / "servers" / f"{name}.py"), str(port)]
+    return [sys.executable, str(ROOT / "bench" / "servers" / f"{name}.py"), str(port), *more]
 
 
 def ours(port: int, store: Path) -> list[str]:

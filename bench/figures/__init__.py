@@ -1,11 +1,14 @@
 """What is measured, one family of figures in each file."""
 
 from bench.figure import Figures
-from bench.figures import append, throughput
+from bench.figures import append, replay, sessions, stall, throughput
 
 FAMILIES: tuple[Figures, ...] = (
     throughput.HTTP,
     throughput.WEBSOCKET,
     throughput.WEBSOCKET_LATENCY,
     append.APPEND,
+    replay.REPLAY,
+    sessions.MEMORY,
+    stall.STALL,
 )

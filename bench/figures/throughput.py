@@ -17,6 +17,15 @@ from bench.process import Server
 
 Rounds = dict[str, list[Measured]]
 
+PEERS = {
+    "bare_http": ("bare_http",),
+    "bare_ws": ("bare_ws",),
+    "mcp": ("mcp_sdk", "h11"),
+    "mcp_httptools": ("mcp_sdk", "httptools"),
+    "fastmcp": ("fastmcp_server", "h11"),
+}
+"""The files in ``bench/servers``, and what they are told."""
+
 HTTP_32 = Load(transport="http", port=0, connections=32)
 WEBSOCKET_32x16 = Load(transport="websocket", port=0, connections=32, in_flight=16, handshake=True)
 WEBSOCKET_32x1 = Load(transport="websocket", port=0, connections=32, in_flight=1, handshake=True)
@@ -25,7 +34,11 @@ WEBSOCKET_32x1 = Load(transport="websocket", port=0, connections=32, in_flight=1
 def start(name: str, folder: Path) -> contextlib.AbstractContextManager[Server]:
     """Run one server; ``ours`` records into a new log in ``folder``."""
     port = process.free_port()
-    command = process.ours(port, folder / "events.db") if name == "ours" else process.script(name, port)
+    if name == "ours":
+        command = process.ours(port, folder / "events.db")
+    else:
+        file, *more = PEERS[name]
+        command = process.script(file, port, *more)
     return process.serving(name, command, folder, port)
 
 
@@ -88,8 +101,9 @@ def _doubts(rounds: Rounds) -> str:
 
 def http(setting: Setting, names: Sequence[str]) -> list[Result]:
     peers = {
-        "http-vs-mcp": ("mcp_sdk", Goal(5.5, 10.0, "x")),
-        "http-vs-fastmcp": ("fastmcp_server", None),
+        "http-vs-mcp": ("mcp", Goal(5.5, 10.0, "x")),
+        "http-vs-mcp-httptools": ("mcp_httptools", None),
+        "http-vs-fastmcp": ("fastmcp", None),
         "http-vs-bare": ("bare_http", Goal(0.45, 0.65, "x")),
     }
     wanted = {name: peers[name] for name in names}
@@ -112,6 +126,6 @@ def websocket_latency(setting: Setting, _names: Sequence[str]) -> list[Result]:
     return [judged("websocket-p99", values, goal, words + _doubts(rounds), **details)]
 
 
-HTTP = Figures(("http-vs-mcp", "http-vs-fastmcp", "http-vs-bare"), http)
+HTTP = Figures(("http-vs-mcp", "http-vs-mcp-httptools", "http-vs-fastmcp", "http-vs-bare"), http)
 WEBSOCKET = Figures(("websocket-vs-bare",), websocket)
 WEBSOCKET_LATENCY = Figures(("websocket-p99",), websocket_latency)

@@ -1,4 +1,4 @@
-"""FastMCP with the same tool, in its fastest sensible configuration. Run with a port; see ``mcp_sdk.py``."""
+"""FastMCP with the same tool, in its fastest configuration; see ``mcp_sdk.py``. Run with a port and an HTTP parser."""
 
 import sys
 
@@ -16,7 +16,5 @@ async def echo(text: str) -> str:
 
 if __name__ == "__main__":
     app = server.http_app(json_response=True, stateless_http=True)
-    port = int(sys.argv[1])
-    uvicorn.run(
-        app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="warning", access_log=False
-    )
+    port, parser = int(sys.argv[1]), sys.argv[2]
+    uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http=parser, log_level="warning", access_log=False)
