@@ -46,21 +46,19 @@ class Validator:
 
         Of a large value only the first.
         """
-        if _count(value, _EXPLAINED) < _EXPLAINED:
-            errors = list(self._validator.iter_errors(value))
-        else:
-            try:
-                self._validator.validate(value)
-            except ValidationError as error:
-                errors = [error]
-            else:
-                errors = []
+        small = _count(value, _EXPLAINED) < _EXPLAINED
+        errors = list(self._validator.iter_errors(value)) if small else self._first(value)
         lines = [_told(error, root) for error in errors[:_SHOWN]]
-        if not errors:
-            lines = [f"{root}: does not fit the schema"]
         if len(errors) > _SHOWN:
             lines.append(f"and {len(errors) - _SHOWN} more")
         return "\n".join(lines)
+
+    def _first(self, value: Any) -> list[ValidationError]:
+        try:
+            self._validator.validate(value)
+        except ValidationError as error:
+            return [error]
+        return []
 
 
 def path(root: str, steps: list[str | int]) -> str:

@@ -170,3 +170,13 @@ def test_what_is_not_there_is_told(target: str, told: str) -> None:
 
 def test_the_built_in_server_is_a_module_like_any_other() -> None:
     assert isinstance(load("mcp_server.builtin"), MCPServer)
+
+
+def test_an_error_inside_a_module_is_told_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, "shaky.py", "import not_there_at_all\n")
+    write(tmp_path, "broken.py", "1 / 0\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LoadError, match=r"shaky could not be loaded(?s:.*)No module named 'not_there_at_all'"):
+        load("shaky")
+    with pytest.raises(LoadError, match=r"broken could not be loaded(?s:.*)ZeroDivisionError"):
+        load("broken:server")

@@ -140,3 +140,10 @@ def generator() -> Any:
 def test_what_cannot_be_a_prompt_says_why(name: str, function: Any, told: str) -> None:
     with pytest.raises(Unusable, match=told):
         MCPServer("test").prompt(name)(function)
+
+
+async def test_a_prompt_is_bounded() -> None:
+    server = MCPServer("test", result_limit=100)
+    server.prompt("long")(lambda: "x" * 200)
+    with pytest.raises(CallRefused, match="at most 100 are sent"):
+        await get(server, "long")

@@ -206,3 +206,13 @@ def test_contents_are_text_or_bytes() -> None:
     for wrong in ({}, {"text": "a", "blob": b"a"}):
         with pytest.raises(ValueError, match="either text or blob"):
             Contents("notes://1", **wrong)  # type: ignore[arg-type]
+
+
+async def test_a_full_result_keeps_its_promise_too() -> None:
+    broken, failed = Result(structured={"degrees": 1}), Result(structured="as it is", is_error=True)
+    assert "match its output schema" in text_of(await use(returning(broken, Weather), "give"))
+    assert (await use(returning(failed, Weather), "give"))["structuredContent"] == "as it is"
+
+
+async def test_an_integer_with_more_digits_than_python_writes_is_an_error() -> None:
+    assert "4300 digits" in text_of(await use(returning(10**5000), "give"))

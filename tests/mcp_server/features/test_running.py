@@ -219,3 +219,52 @@ async def test_a_plain_function_may_hand_back_something_to_await() -> None:
 
     server.tool(output_schema=False)(wrapped)
     assert text_of(await use(server, "wrapped")) == "done"
+
+
+async def test_a_cancelled_stream_stops_in_its_thread() -> None:
+    server, heard = MCPServer("test"), Heard()
+    begun, closed = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    @server.tool
+    def endless(ctx: Context) -> Iterator[str]:
+        try:
+            yield "first"
+            loop.call_soon_threadsafe(begun.set)
+            while not ctx.cancelled:
+                pass
+            yield "too late"
+            yield "never asked for"
+        finally:
+            closed.set()
+
+    task = asyncio.create_task(server.catalogue().answer(call("tools/call", {"name": "endless"}), heard))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(closed.wait, 10)
+    await asyncio.sleep(0)
+    assert heard.chunks == texts("first")
+
+
+def test_a_thread_that_outlives_its_loop_does_no_harm() -> None:
+    server, heard = MCPServer("test"), Heard()
+    gate, told = threading.Event(), threading.Event()
+
+    @server.tool
+    def late(ctx: Context) -> str:
+        assert gate.wait(10)
+        ctx.info("anyone there?")
+        told.set()
+        return "nobody"
+
+    async def leave() -> None:
+        task = asyncio.create_task(server.catalogue().answer(call("tools/call", {"name": "late"}), heard))
+        await asyncio.sleep(0)
+        task.cancel()
+
+    asyncio.run(leave())
+    gate.set()
+    assert told.wait(10)
+    assert heard.logged == []

@@ -420,3 +420,8 @@ async def test_a_header_can_be_asked_for_in_the_schema() -> None:
         return region
 
     assert (await schema_of(server))["properties"]["region"]["x-mcp-header"] == "Region"
+
+
+def test_arguments_are_an_object_also_in_a_schema_of_ones_own() -> None:
+    with pytest.raises(Unusable, match="tool x: the root of an input schema has the type object"):
+        fresh().tool("x", input_schema={"type": "array"})(lambda: None)
