@@ -71,7 +71,7 @@ class Effects:
 
     def _on_accepted_reads(self, step: Step) -> None:
         for decision in step.decisions:
-            if self._reads(decision):
+            if isinstance(decision, CallDispatched) and self._calls.reads(decision):
                 self._begin(decision, step.fact)
 
     def _on_recorded_rest(self, record: Recorded) -> None:
@@ -83,13 +83,13 @@ class Effects:
     def _reads(self, decision: Decided) -> bool:
         return isinstance(decision, CallDispatched) and self._calls.reads(decision)
 
-    def _begin(self, decision: Decided, _fact: Observed) -> None:
+    def _begin(self, decision: CallDispatched, _fact: Observed) -> None:
         origin = decision.origin
         session = self._gate.sessions.get(origin.session)
         if session is None or origin.request is None:
             return  # it closed meanwhile, and the chain knows
         message = session.pending.get(origin.request)
-        if message is not None and isinstance(decision, CallDispatched):
+        if message is not None:
             self._calls.begin(decision, session.principal, message)
 
     def _cancel(self, decision: Decided, fact: Observed) -> None:
@@ -103,11 +103,10 @@ class Effects:
         if session is not None:
             session.deliver(fact, decision, frame(decision, fact))
 
-    def _fill(self, decision: Decided, fact: Observed) -> None:
-        if isinstance(decision, CacheFilled) and isinstance(fact, CallReturned):
+    def _fill(self, decision: CacheFilled, fact: Observed) -> None:
+        if isinstance(fact, CallReturned):
             asker = (decision.origin.session, decision.origin.request)
             self._cache.fill(decision.key, asker, fact.payload, decision.ttl, self._clock())
 
-    def _release(self, decision: Decided, _fact: Observed) -> None:
-        if isinstance(decision, CacheReleased):
-            self._cache.release(decision.key, (decision.origin.session, decision.origin.request))
+    def _release(self, decision: CacheReleased, _fact: Observed) -> None:
+        self._cache.release(decision.key, (decision.origin.session, decision.origin.request))

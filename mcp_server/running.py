@@ -82,7 +82,7 @@ class Calls:
         if request is None:
             return
         call = Call(session, request, principal, dispatched.method, message.params, dispatched.version)
-        self._begun[key] = self._clock()
+        self._begun[key] = dispatched.origin.at
         self._tasks[key] = asyncio.create_task(self._run(key, call))
 
     def cancel(self, session: SessionId, request: RequestId | None) -> None:

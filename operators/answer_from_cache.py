@@ -51,6 +51,9 @@ def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
     def step(lookups: Lookups, event: Event) -> Sequence[Event]:
         origin = event.origin
         match event:
+            case CallReturned() | CallFailed():
+                found = lookups.finding.pop(origin.request, None)
+                return (event, _concluded(found, event)) if found else (event,)
             case Admitted():
                 rule = by_name.get((event.method, event.name)) or by_name.get((event.method, ""))
                 if rule is None:
@@ -66,8 +69,6 @@ def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
                     return (event,)
                 lookups.finding[origin.request] = asked
                 return (event, moved(asked.request, origin))
-            case CallReturned() | CallFailed() if found := lookups.finding.pop(origin.request, None):
-                return (event, _concluded(found, event))
             case CancelReceived() | CallerLeft():
                 return (event, *_forgotten(lookups, origin, "the client cancelled it"))
             case SessionClosed():

@@ -30,13 +30,13 @@ def dispatch() -> Stage:
     def step(calls: Calls, event: Event) -> Sequence[Event]:
         origin = event.origin
         match event:
+            case CallReturned() | CallFailed():
+                return (event,) if calls.pop(origin.request, event) is None else ()
             case Admitted(method=method) if method in ANSWERED_HERE:
                 return (event, ResponseReady(origin, b"{}"))
             case Admitted():
                 calls[origin.request] = None
                 return (event, CallDispatched(origin, event.method, event.name, event.version))
-            case CallReturned() | CallFailed():
-                return (event,) if calls.pop(origin.request, event) is None else ()
             case CallYielded() | ProgressReported() | MessageLogged():
                 return (event,) if origin.request in calls else ()
             case CancelReceived() | CallerLeft() if calls.pop(origin.request, event) is None:

@@ -47,6 +47,8 @@ def emit_chunks() -> Stage:
     def step(listening: Listening, event: Event) -> Sequence[Event]:
         request = event.origin.request
         match event:
+            case CallReturned() | CallFailed() | RequestCancelled():
+                listening.calls.pop(request, None)
             case Admitted():
                 _listen(listening, event)
             case CallYielded() | ProgressReported():
@@ -55,8 +57,6 @@ def emit_chunks() -> Stage:
                 call = listening.calls.get(request)
                 if _wanted(event.level, call.level if call else listening.level):
                     return (event, LogEmitted(event.origin))
-            case CallReturned() | CallFailed() | RequestCancelled():
-                listening.calls.pop(request, None)
             case SessionAgreed():
                 listening.level = LEGACY_LEVEL
         return (event,)

@@ -51,11 +51,10 @@ def measure(meter: Meter) -> Stage:
 
     def step(running: Running, event: Event) -> Sequence[Event]:
         match event:
-            case ResponseReady() | ErrorReady() | RequestCancelled():
-                _ended(meter, running, event)
             case RequestReceived():
-                running.requests[event.origin.request] = event
-                running.fact = event
+                running.requests[event.origin.request] = running.fact = event
+            case Decided():
+                _ended(meter, running, event)
             case SessionOpened():
                 meter.sessions(1)
             case SessionClosed():
@@ -74,8 +73,9 @@ def measure(meter: Meter) -> Stage:
 
 
 def _ended(meter: Meter, running: Running, decision: Decided) -> None:
-    word = outcome(decision, running.fact) or ""
-    strange = isinstance(running.fact, MessageMalformed | RequestOverflowed)
+    fact = running.fact
+    word = outcome(decision, fact) or ""
+    strange = type(fact) is MessageMalformed or type(fact) is RequestOverflowed
     request = None if strange else running.requests.pop(decision.origin.request, None)
     if request is None:
         meter.answered("", "", word, 0.0)

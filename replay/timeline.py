@@ -82,6 +82,7 @@ class Timeline:
     def __init__(self, records: Iterable[Record]) -> None:
         self._records = records
         self._began: float | None = None
+        self._ended: Flight | None = None
         self.in_flight: dict[RequestId | None, Flight] = {}
 
     def entries(self, upto: Position | None = None) -> Iterator[Entry]:
@@ -110,8 +111,8 @@ class Timeline:
         request = event.origin.request
         if not isinstance(fact, MessageMalformed | RequestOverflowed | ResponseReceived):
             if ended is not None:
-                self.in_flight.pop(request, None)
-            elif flight := self.in_flight.get(request):
+                self._ended = self.in_flight.pop(request, None)
+            elif (flight := self.in_flight.get(request)) is not None:
                 flight.latest = type(event).__name__
         return Entry(position, at, offset, event, method, name, ended, note(event), _frame(event, fact))
 
@@ -127,6 +128,8 @@ class Timeline:
             flight = Flight(request, message.method, message.name, position, offset, type(event).__name__)
             self.in_flight[request] = flight
         found = self.in_flight.get(request)
+        if found is None and self._ended is not None and self._ended.request == request:
+            found = self._ended  # what follows the answer in the same step
         return (found.method, found.name) if found else ("", "")
 
 
