@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
 
     Attributes:
         in_flight: Unanswered requests at most.
-        handshake: Whether a websocket begins with MCP's ``initialize``.
+        handshake: Whether it begins with MCP's ``initialize``.
         paced: Whether somebody else says when the next request goes; otherwise each answer lets one go.
         ready: Done when requests may be sent.
     """
@@ -134,22 +134,36 @@ class Connection(asyncio.Protocol):
 
 
 class HttpConnection(Connection):
-    """HTTP/1.1 with keep-alive, one request at a time."""
+    """HTTP/1.1 with keep-alive, one request at a time; stateless, or one legacy session."""
 
     def greet(self) -> None:
-        self.post = wire.post(self.host)
-        self.ready.set_result(None)
+        self.greeted = False
+        self.encoded = wire.calls(self.host, wire.MODERN, modern=True)
+        if self.handshake:
+            self.transport.write(wire.post(self.host, wire.HELLO, wire.LEGACY))
+        else:
+            self.ready.set_result(None)
 
     def encode(self, number: int) -> bytes:
-        return self.post(number)
+        return self.encoded(number)
 
     def taken(self, data: bytes) -> bytes:
         response = wire.take_response(data)
         if response is None:
             return data
         status, body, end = response
-        if len(data) > end or not self.waiting:
+        if len(data) > end:
             raise wire.LostFraming("more came than was asked for")
+        if self.ready.done():
+            self.answered(status, body)
+        else:
+            self.shake(data, status, body)
+        return b""
+
+    def answered(self, status: int, body: bytes) -> None:
+        """Take the answer to the one call that is under way."""
+        if not self.waiting:
+            raise wire.LostFraming("an answer to nothing that was asked")
         now = time.perf_counter()
         number, began = self.waiting.popitem()
         if status == 200 and b'"id":%d' % number in body:
@@ -158,17 +172,22 @@ class HttpConnection(Connection):
             self.tally.wrong(f"status {status}, and not the id {number}: {body[:200]!r}")
         if not self.paced:
             self.transport.write(b"".join(self.more(1, now)))
-        return b""
+
+    def shake(self, data: bytes, status: int, body: bytes) -> None:
+        """Take an answer to a part of the handshake: first to ``initialize``, then to the notification after it."""
+        if self.greeted and status == 202:
+            self.ready.set_result(None)
+        elif not self.greeted and wire.GREETED in body:
+            headers = wire.session_headers(data)
+            self.encoded = wire.calls(self.host, headers, modern=False)
+            self.greeted = True
+            self.transport.write(wire.post(self.host, wire.READY, headers))
+        else:
+            raise wire.LostFraming(f"the handshake was answered with {status} {body[:200]!r}")
 
 
 class WebsocketConnection(Connection):
     """A websocket with the subprotocol ``mcp``; with or without MCP's own handshake."""
-
-    HELLO = (
-        b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},'
-        b'"clientInfo":{"name":"bench","version":"1"}}}'
-    )
-    READY = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 
     def greet(self) -> None:
         self.key = os.urandom(16)
@@ -202,7 +221,7 @@ class WebsocketConnection(Connection):
         wire.check_upgrade(head, "mcp", self.key)
         self.upgraded = True
         if self.handshake:
-            self.transport.write(wire.frame(self.HELLO))
+            self.transport.write(wire.frame(wire.HELLO))
         else:
             self.ready.set_result(None)
         return rest
@@ -210,9 +229,9 @@ class WebsocketConnection(Connection):
     def received(self, payload: bytes, now: float) -> int:
         """Take one message; 1 when it answered a call."""
         if not self.ready.done():
-            if b'"protocolVersion":"2025-11-25"' not in payload:
+            if wire.GREETED not in payload:
                 raise wire.LostFraming(f"initialize was answered with {payload[:200]!r}")
-            self.transport.write(wire.frame(self.READY))
+            self.transport.write(wire.frame(wire.READY))
             self.ready.set_result(None)
             return 0
         at = payload.find(b'"id":') + 5

@@ -25,7 +25,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
         transport: ``http`` or ``websocket``.
         connections: How many are held open.
         in_flight: Unanswered requests on each; HTTP/1.1 can have one.
-        handshake: Whether a websocket begins with MCP's ``initialize``.
+        handshake: Whether a connection begins with ``initialize``; over HTTP it is a legacy session then.
         warm_up: Seconds before the window in which answers are counted.
         seconds: Length of that window.
         requests: Stop after so many instead; 0 for no such end.
@@ -80,7 +80,7 @@ async def connect(load: Load, tally: Tally) -> list[Connection]:
 
     def connection() -> Connection:
         if load.transport == "http":
-            return HttpConnection(tally, load.port, paced=bool(load.rate))
+            return HttpConnection(tally, load.port, handshake=load.handshake, paced=bool(load.rate))
         return WebsocketConnection(tally, load.port, load.in_flight, handshake=load.handshake, paced=bool(load.rate))
 
     loop = asyncio.get_running_loop()

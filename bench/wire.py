@@ -17,9 +17,18 @@ META: Final = (
     b'"io.modelcontextprotocol/clientCapabilities":{},'
     b'"io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"}}'
 )
+MODERN: Final = b"MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: echo\r\n"
+LEGACY: Final = b"MCP-Protocol-Version: 2025-11-25\r\n"
+HELLO: Final = (
+    b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},'
+    b'"clientInfo":{"name":"bench","version":"1"}}}'
+)
+GREETED: Final = b'"protocolVersion":"2025-11-25"'
+READY: Final = b'{"jsonrpc":"2.0","method":"notifications/initialized"}'
 MASK: Final = b"\x5a\xc3\x96\x0f"
 TEXT, CLOSE, PING, PONG = 0x81, 0x88, 0x89, 0x8A
 
+_SESSION: Final = re.compile(rb"\r\nmcp-session-id: *([^\r]+)", re.IGNORECASE)
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
@@ -42,19 +51,26 @@ def call(number: int, *, modern: bool) -> bytes:
     )
 
 
-def post(host: str) -> Callable[[int], bytes]:
-    """Make the function that gives the HTTP request for an id. All bodies are equally long, so only two values vary."""
-    body = call(FIRST_ID, modern=True)
+def post(host: str, body: bytes, headers: bytes) -> bytes:
+    """An HTTP request."""
     head = (
         b"POST /mcp HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\n"
-        b"Accept: application/json, text/event-stream\r\nMCP-Protocol-Version: 2026-07-28\r\n"
-        b"Mcp-Method: tools/call\r\nMcp-Name: echo\r\nContent-Length: %d\r\n\r\n"
-    ) % (host.encode(), len(body))
+        b"Accept: application/json, text/event-stream\r\n%bContent-Length: %d\r\n\r\n"
+    )
+    return head % (host.encode(), headers, len(body)) + body
 
-    def request(number: int) -> bytes:
-        return head + call(number, modern=True)
 
-    return request
+def calls(host: str, headers: bytes, *, modern: bool) -> Callable[[int], bytes]:
+    """Make the function that gives the HTTP request for an id. All bodies are equally long, so the head is the same."""
+    body = call(FIRST_ID, modern=modern)
+    head = post(host, body, headers).removesuffix(body)
+    return lambda number: head + call(number, modern=modern)
+
+
+def session_headers(response: bytes) -> bytes:
+    """What each request of a legacy session carries, after the response to its ``initialize``."""
+    session = _SESSION.search(response)
+    return LEGACY + (b"Mcp-Session-Id: %b\r\n" % session[1] if session else b"")
 
 
 def take_response(data: bytes) -> tuple[int, bytes, int] | None:

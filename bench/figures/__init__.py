@@ -5,6 +5,7 @@ from bench.figures import append, replay, sessions, stall, throughput
 
 FAMILIES: tuple[Figures, ...] = (
     throughput.HTTP,
+    throughput.HTTP_LEGACY,
     throughput.WEBSOCKET,
     throughput.WEBSOCKET_LATENCY,
     append.APPEND,

@@ -27,6 +27,7 @@ PEERS = {
 """The files in ``bench/servers``, and what they are told."""
 
 HTTP_32 = Load(transport="http", port=0, connections=32)
+HTTP_32_LEGACY = Load(transport="http", port=0, connections=32, handshake=True)
 WEBSOCKET_32x16 = Load(transport="websocket", port=0, connections=32, in_flight=16, handshake=True)
 WEBSOCKET_32x1 = Load(transport="websocket", port=0, connections=32, in_flight=1, handshake=True)
 
@@ -48,7 +49,7 @@ def in_turns(setting: Setting, names: Sequence[str], load: Load) -> Rounds:
     with contextlib.ExitStack() as stack:
         servers = {}
         for name in names:
-            folder = setting.scratch / f"{name}-{load.transport}-{load.in_flight}"
+            folder = setting.scratch / name
             folder.mkdir()
             servers[name] = stack.enter_context(start(name, folder))
         for number in range(setting.rounds):
@@ -111,6 +112,11 @@ def http(setting: Setting, names: Sequence[str]) -> list[Result]:
     return [ratio(name, rounds, peer, goal) for name, (peer, goal) in wanted.items()]
 
 
+def http_legacy(setting: Setting, _names: Sequence[str]) -> list[Result]:
+    rounds = in_turns(setting, ["mcp", "ours"], HTTP_32_LEGACY)
+    return [ratio("http-legacy-vs-mcp", rounds, "mcp", None)]
+
+
 def websocket(setting: Setting, _names: Sequence[str]) -> list[Result]:
     rounds = in_turns(setting, ["bare_ws", "ours"], WEBSOCKET_32x16)
     return [ratio("websocket-vs-bare", rounds, "bare_ws", Goal(0.28, 0.45, "x"))]
@@ -127,5 +133,6 @@ def websocket_latency(setting: Setting, _names: Sequence[str]) -> list[Result]:
 
 
 HTTP = Figures(("http-vs-mcp", "http-vs-mcp-httptools", "http-vs-fastmcp", "http-vs-bare"), http)
+HTTP_LEGACY = Figures(("http-legacy-vs-mcp",), http_legacy)
 WEBSOCKET = Figures(("websocket-vs-bare",), websocket)
 WEBSOCKET_LATENCY = Figures(("websocket-p99",), websocket_latency)

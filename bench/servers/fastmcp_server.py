@@ -15,6 +15,6 @@ async def echo(text: str) -> str:
 
 
 if __name__ == "__main__":
-    app = server.http_app(json_response=True, stateless_http=True)
+    app = server.http_app(json_response=True)
     port, parser = int(sys.argv[1]), sys.argv[2]
     uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http=parser, log_level="warning", access_log=False)
