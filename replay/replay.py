@@ -114,7 +114,7 @@ class Replay:
     def _replay(self, session: _Session, record: Record, facts: Sequence[Observed]) -> Verdict | None:
         if session.records + 1 != record.version:
             raise UnreadableRecord(f"record {session.records + 1} of session {record.session} is missing")
-        steps = [Step(fact, session.chain.decide(fact)) for fact in facts]
+        steps = [session.chain.decide(fact) for fact in facts]
         session.records += 1
         session.events += len(steps) + sum(len(step.decisions) for step in steps)
         # Equal bytes are equal events, and need no unpacking; unequal ones may be of an older form.

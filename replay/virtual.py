@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from reactivex.scheduler import HistoricalScheduler
 
-from events.event import Decided, Observed, Step
+from events.event import Observed, Step
 from operators.measure import Meter, NoMeter
 from operators.policy import Policy
 from pipeline.chain import chain
@@ -23,11 +23,13 @@ class VirtualChain:
         steps = self._facts.pipe(chain(policy, meter or NoMeter()))
         steps.subscribe(self._steps.append, scheduler=self._clock)
 
-    def decide(self, fact: Observed) -> tuple[Decided, ...]:
+    def decide(self, fact: Observed) -> Step:
         """What follows from ``fact``, given all facts before it. A timer that is due by now fires first."""
         at = fact.origin.at
         if at > self._now:  # times of different sessions may cross by a moment
             self._now = at
             self._clock.advance_to(datetime.fromtimestamp(at, UTC))
         self._facts.emit(fact)
-        return self._steps.pop().decisions
+        step = self._steps[-1]
+        self._steps.clear()
+        return step

@@ -1,0 +1,178 @@
+"""``mcp-rewind replay``: decide again what was decided, and compare."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from adapters.sqlite_reader import SqliteReader
+from mcp_server.cli.arguments import Parser, command
+from mcp_server.cli.codes import DIFFERS, OK, UNREADABLE
+from mcp_server.cli.junit import write_junit
+from mcp_server.cli.output import Output, progress
+from mcp_server.cli.stores import open_reader
+from mcp_server.cli.text import clipped, to_json
+from pipeline.log import Record
+from replay.difference import MISSING
+from replay.divergence import Divergence, shown
+from replay.replay import Verdict, verify
+from replay.sessions import resolve
+
+_ABOUT: Final = """\
+Feed the recorded facts of a session to the same decisions again, under a virtual clock, and compare every decision
+with the recorded one. Nothing is called and nothing is sent. With --rerun the tools are really called again.
+"""
+_CLIP: Final = 400
+
+
+def add(commands: Any) -> None:
+    """Add the command to the others."""
+    parser = command(commands, "replay", "replay sessions and check every decision", _ABOUT)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("session", metavar="SESSION", nargs="?", help="an id, the beginning of one, or last")
+    which.add_argument("--all", action="store_true", help="every session in the log")
+    parser.add_argument("--junit", metavar="FILE", type=Path, help="write the verdicts as JUnit XML, a case a session")
+    parser.add_argument("--hex", action="store_true", help="show the stored bytes of decisions that differ")
+    _add_rerun(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_rerun(parser: Parser) -> None:
+    rerun = parser.add_argument_group("calling the tools again")
+    rerun.add_argument("--rerun", action="store_true", help="call the recorded calls again and compare the results")
+    rerun.add_argument("--server", metavar="SERVER", default="", help="FILE.py or module:attribute (default: built-in)")
+    rerun.add_argument("--yes", action="store_true", help="also call, unasked, what may act on something")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay, or call again."""
+    output = Output(json=arguments.json)
+    with open_reader(arguments.store) as reader:
+        session = None if arguments.all else resolve(reader, arguments.session)
+        if arguments.rerun:
+            from mcp_server.cli.rerun import rerun
+
+            return rerun(reader, session, arguments, output)
+        return _verify(reader, session, arguments, output)
+
+
+def _verify(reader: SqliteReader, session: str | None, arguments: argparse.Namespace, output: Output) -> int:
+    tally, kept = _Tally(), []
+    began = time.perf_counter()
+    with read(reader, session, "replaying") as records:
+        for verdict in verify(records):
+            tally.count(verdict)
+            if arguments.junit:
+                kept.append(verdict)
+            output.record(_json(verdict))
+            if not verdict.holds:
+                _tell(output, verdict, in_hex=arguments.hex)
+    if arguments.junit:
+        write_junit(arguments.junit, kept)
+    output.say(tally.summary(time.perf_counter() - began), "green" if not tally.code else "red")
+    return tally.code
+
+
+@contextmanager
+def read(reader: SqliteReader, session: str | None, what: str) -> Iterator[Iterator[Record]]:
+    """The records of one session or of all that are there now, with a bar that shows how far they are read."""
+    total = reader.last() if session is None else reader.version(session)
+    records = reader.records(upto=total) if session is None else reader.session(session)
+    with progress(what, total) as advance:
+        yield _counted(records, advance)
+
+
+def _counted(records: Iterable[Record], advance: Callable[[int], None]) -> Iterator[Record]:
+    for done, record in enumerate(records, 1):
+        if not done & 0x3FF:
+            advance(done)
+        yield record
+
+
+class _Tally:
+    """What all verdicts together come to."""
+
+    def __init__(self) -> None:
+        self.sessions = self.events = self.open = self.diverged = self.unreadable = 0
+
+    def count(self, verdict: Verdict) -> None:
+        self.sessions += 1
+        self.events += verdict.events
+        self.open += verdict.holds and not verdict.closed
+        self.diverged += verdict.divergence is not None
+        self.unreadable += bool(verdict.problem)
+
+    @property
+    def code(self) -> int:
+        if self.unreadable:
+            return UNREADABLE
+        return DIFFERS if self.diverged else OK
+
+    def summary(self, seconds: float) -> str:
+        if not self.sessions:
+            return "no sessions yet: start a server with mcp-rewind serve"
+        what = f"{many(self.sessions, 'session')}, {many(self.events, 'event')} in {seconds:.2f} s"
+        still = f" ({self.open} without an end)" if self.open else ""
+        if not self.code:
+            return f"{what}: every decision came out the same{still}"
+        failed = [f"{self.diverged} diverged"] * bool(self.diverged)
+        failed += [f"{self.unreadable} cannot be replayed"] * bool(self.unreadable)
+        return f"{what}: {', '.join(failed)}"
+
+
+def many(number: int, what: str) -> str:
+    """A number of things, in words."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _tell(output: Output, verdict: Verdict, *, in_hex: bool) -> None:
+    if verdict.divergence is None:
+        output.say(f"session {verdict.session} cannot be replayed\n  {verdict.problem}", "red")
+        return
+    found = verdict.divergence
+    difference = found.difference
+    output.say(f"session {verdict.session} diverged at {found.position}", "bold red")
+    output.say(f"  at        {difference.path}")
+    output.say(f"  expected  {clipped(value_text(difference.before), _CLIP)}", "green")
+    output.say(f"  actual    {clipped(value_text(difference.after), _CLIP)}", "red")
+    output.say("  the decision that is recorded, and the one that was made:")
+    output.say(f"  expected  {_event(found, 'expected')}", "dim")
+    output.say(f"  actual    {_event(found, 'actual')}", "dim")
+    if in_hex:
+        output.say(f"  expected  {found.expected_bytes.hex()}", "dim")
+        output.say(f"  actual    {found.actual_bytes.hex()}", "dim")
+
+
+def value_text(value: Any) -> str:
+    """A JSON value, or the word for none."""
+    return repr(value) if value is MISSING else to_json(value)
+
+
+def _event(divergence: Divergence, side: str) -> str:
+    event = getattr(divergence, side)
+    return "nothing" if event is None else clipped(to_json(shown(event)), _CLIP)
+
+
+def _json(verdict: Verdict) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "session": verdict.session,
+        "holds": verdict.holds,
+        "records": verdict.records,
+        "events": verdict.events,
+        "closed": verdict.closed,
+    }
+    if verdict.problem:
+        row["problem"] = verdict.problem
+    if (found := verdict.divergence) is not None:
+        difference = found.difference
+        row["divergence"] = {
+            "position": str(found.position),
+            "path": difference.path,
+            "expected": found.expected and shown(found.expected),
+            "actual": found.actual and shown(found.actual),
+            "expected_hex": found.expected_bytes.hex(),
+            "actual_hex": found.actual_bytes.hex(),
+        }
+    return row

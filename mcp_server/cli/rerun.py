@@ -1,0 +1,145 @@
+"""``mcp-rewind replay --rerun``: call the recorded calls again, and compare what comes of them."""
+
+import argparse
+import asyncio
+import sys
+from typing import Any, Final
+
+from adapters.sqlite_reader import SqliteReader
+from events.codes import INTERNAL_ERROR
+from mcp_server.calls import Call, CallRefused
+from mcp_server.cli.codes import DIFFERS, OK, UsageError
+from mcp_server.cli.output import Output
+from mcp_server.cli.replay import many, read, value_text
+from mcp_server.cli.text import clean, clipped, to_json
+from mcp_server.features.catalogue import Catalogue
+from replay.calls import RecordedCall, error_value, recorded_calls
+from replay.difference import Difference, differences, readable
+
+_SECONDS: Final = 300.0
+_CLIP: Final = 200
+_SAME: Final = "same"
+_CHANGED: Final = "changed"
+_SKIPPED: Final = "skipped"
+
+
+def rerun(reader: SqliteReader, session: str | None, arguments: argparse.Namespace, output: Output) -> int:
+    """Call again; returns the exit code."""
+    catalogue = _catalogue(arguments.server)
+    consent = _Consent(catalogue, everything=arguments.yes)
+    counts = dict.fromkeys((_SAME, _CHANGED, _SKIPPED), 0)
+    with read(reader, session, "calling again") as records, asyncio.Runner() as runner:
+        for call in recorded_calls(records):
+            found: list[Difference] = []
+            verdict = _SKIPPED
+            if consent.given(call):
+                again = runner.run(_result(catalogue, call))
+                found = list(differences(call.result, again))
+                verdict = _CHANGED if found else _SAME
+            counts[verdict] += 1
+            output.record(_json(call, verdict, found))
+            if found:
+                _tell(output, call, found)
+    output.say(_summary(counts), "red" if counts[_CHANGED] else "green")
+    return DIFFERS if counts[_CHANGED] else OK
+
+
+def _catalogue(target: str) -> Catalogue:
+    from mcp_server.loader import LoadError, load
+
+    if not target:
+        from mcp_server.builtin import server
+
+        return server.catalogue()
+    try:
+        return load(target).catalogue()
+    except LoadError as error:
+        raise UsageError(f"argument --server: {error}") from error
+
+
+class _Consent:
+    """Which calls may be made again: those that act on nothing, or the same twice as once, and what the user allows."""
+
+    def __init__(self, catalogue: Catalogue, *, everything: bool) -> None:
+        self._catalogue = catalogue
+        self._everything = everything
+        self._answers: dict[str, bool] = {}
+        self._asks = sys.stdin.isatty() and sys.stderr.isatty()
+
+    def given(self, call: RecordedCall) -> bool:
+        if self._everything or self._catalogue.is_idempotent(call.method, call.name):
+            return True
+        if call.name not in self._answers:
+            self._answers[call.name] = self._ask(call) if self._asks else self._warn(call)
+        return self._answers[call.name]
+
+    def _ask(self, call: RecordedCall) -> bool:
+        arguments = clipped(to_json(call.params.get("arguments", {})), _CLIP)
+        print(f"{clean(call.name)} may act on something; it was called with {arguments}", file=sys.stderr)
+        print(f"call {clean(call.name)} again, here and wherever else it was called? [y/N] ", end="", file=sys.stderr)
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def _warn(self, call: RecordedCall) -> bool:
+        problem = "is not marked read-only or idempotent, so it is not called again; --yes calls it"
+        print(f"mcp-rewind: {clean(call.name)} {problem}", file=sys.stderr)
+        return False
+
+
+class _NoTeller:
+    """Progress, log lines and parts of a call that is made again are of no interest: its result holds them all."""
+
+    def progress(self, progress: float, total: float | None, message: str) -> None: ...
+
+    def log(self, level: str, logger: str, payload: bytes) -> None: ...
+
+    def chunk(self, payload: bytes) -> None: ...
+
+
+async def _result(catalogue: Catalogue, recorded: RecordedCall) -> dict[str, Any]:
+    """What comes of a call today, as the response would say it."""
+    call = Call(
+        recorded.session,
+        recorded.request,
+        recorded.principal,
+        recorded.method,
+        recorded.params,
+        recorded.version,
+    )
+    try:
+        async with asyncio.timeout(_SECONDS):
+            answer = await catalogue.answer(call, _NoTeller())
+    except CallRefused as refused:
+        return {"error": error_value(refused.code, refused.message, refused.data)}
+    except Exception:  # noqa: BLE001 - the server would answer an internal error, whatever it was
+        return {"error": error_value(INTERNAL_ERROR, "internal error", None)}
+    return {"result": readable(answer.payload)}
+
+
+def _tell(output: Output, call: RecordedCall, found: list[Difference]) -> None:
+    arguments = clipped(to_json(call.params.get("arguments", {})), _CLIP)
+    output.say(f"{call.position}  {clean(call.method)} {clean(call.name)} {arguments}", "bold")
+    for difference in found:
+        before, after = (clipped(value_text(value), _CLIP) for value in (difference.before, difference.after))
+        output.say(f"  {clean(difference.path)}  {before} -> {after}")
+
+
+def _json(call: RecordedCall, verdict: str, found: list[Difference]) -> dict[str, Any]:
+    return {
+        "session": call.session,
+        "position": str(call.position),
+        "request": call.request,
+        "method": call.method,
+        "name": call.name,
+        "verdict": verdict,
+        "changes": [
+            {"path": each.path, "before": value_text(each.before), "after": value_text(each.after)} for each in found
+        ],
+    }
+
+
+def _summary(counts: dict[str, int]) -> str:
+    called = counts[_SAME] + counts[_CHANGED]
+    skipped = f", {many(counts[_SKIPPED], 'call')} not made again" if counts[_SKIPPED] else ""
+    changed = "every result is the same" if not counts[_CHANGED] else f"{many(counts[_CHANGED], 'result')} changed"
+    return f"{many(called, 'call')} made again: {changed}{skipped}"

@@ -1,0 +1,8 @@
+"""``mcp-rewind sessions``."""
+
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Add the command to the others."""
+    commands.add_parser("sessions", help="")
