@@ -12,7 +12,7 @@ BENCH = $(VENV)-bench
 
 # Part of the stamps' names, so that an environment made with another Python is made anew.
 VERSION := $(shell $(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])" 2>/dev/null)
-TYPED    = events operators pipeline adapters replay mcp_server $(wildcard tests bench soak)
+TYPED    = events operators pipeline adapters replay mcp_server $(wildcard examples tests bench soak)
 PIP      = python -m pip --disable-pip-version-check --quiet
 COMPILE  = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
            --no-emit-index-url --no-header --no-annotate $(ARGS)

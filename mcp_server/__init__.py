@@ -30,8 +30,29 @@ def _refuse_strangers() -> None:
 
 _refuse_strangers()
 
-from mcp_server.context import Context  # noqa: E402 - strangers first
-from mcp_server.features.server import MCPServer  # noqa: E402 - strangers first
+# ruff: noqa: E402 - strangers first
+from mcp_server.calls import CallRefused
+from mcp_server.context import Context
+from mcp_server.features.content import Annotations, Audio, Contents, Embedded, Image, ResourceLink, Text
+from mcp_server.features.prompts import PromptMessage
+from mcp_server.features.results import Result, ToolError
+from mcp_server.features.server import MCPServer
+from mcp_server.features.signature import Unusable
 
-__all__ = ["Context", "MCPServer"]
+__all__ = [
+    "Annotations",
+    "Audio",
+    "CallRefused",
+    "Contents",
+    "Context",
+    "Embedded",
+    "Image",
+    "MCPServer",
+    "PromptMessage",
+    "ResourceLink",
+    "Result",
+    "Text",
+    "ToolError",
+    "Unusable",
+]
 __version__ = "0.1.0"

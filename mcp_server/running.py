@@ -1,4 +1,4 @@
-"""The calls that are under way, each a task of its own."""
+"""The calls that are under way."""
 
 import asyncio
 import logging
@@ -11,6 +11,7 @@ from events.event import Observed, Origin, RequestId, SessionId
 from events.message import Message
 from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
 from mcp_server.calls import Answer, Call, CallRefused, Teller
+from mcp_server.runners import Job, Runners
 from pipeline.ingress import Ingress
 
 _log: Final = logging.getLogger(__name__)
@@ -66,11 +67,12 @@ class Calls:
         self._ingress = ingress
         self._clock = clock
         self._timeout = timeout
-        self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._runners = Runners()
+        self._jobs: dict[Key, Job] = {}
         self._begun: dict[Key, float] = {}
 
     def __len__(self) -> int:
-        return len(self._tasks)
+        return len(self._jobs)
 
     def reads(self, dispatched: CallDispatched) -> bool:
         """Whether the call acts on nothing."""
@@ -83,13 +85,13 @@ class Calls:
             return
         call = Call(session, request, principal, dispatched.method, message.params, dispatched.version)
         self._begun[key] = dispatched.origin.at
-        self._tasks[key] = asyncio.create_task(self._run(key, call))
+        self._jobs[key] = self._runners.start(self._run(key, call))
 
     def cancel(self, session: SessionId, request: RequestId | None) -> None:
         """Stop a call. Nothing more is told of it."""
         self._begun.pop((session, request), None)
-        if task := self._tasks.pop((session, request), None):
-            task.cancel()
+        if job := self._jobs.pop((session, request), None):
+            job.cancel()
 
     def expire(self) -> None:
         """End the calls that have taken too long. To be called every second or so."""
@@ -101,7 +103,7 @@ class Calls:
 
     def abort(self, reason: str) -> None:
         """End all calls; each is told to have failed."""
-        for key in list(self._tasks):
+        for key in list(self._jobs):
             self.cancel(*key)
             self.tell(CallFailed(self.origin(key), codes.ABORTED, reason))
 
@@ -114,20 +116,20 @@ class Calls:
         self._ingress.push(fact)
 
     async def _run(self, key: Key, call: Call) -> None:
-        task = self._tasks.get(key)
+        job = self._jobs.get(key)
         try:
             answer = await self._catalogue.answer(call, Report(self, key))
             fact: Observed = CallReturned(self.origin(key), answer.payload, answer.is_error)
         except CallRefused as refused:
             fact = CallFailed(self.origin(key), refused.code, refused.message, refused.data)
         except asyncio.CancelledError:
-            if self._tasks.get(key) is not task:
+            if self._jobs.get(key) is not job:
                 raise  # cancelled by us, who have told why
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "the call was cancelled from within")
         except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and others go on
             _log.exception("call failed", extra={"session": call.session, "method": call.method})
             detail = f"{type(error).__module__}.{type(error).__qualname__}"
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", None, detail)
-        if self._tasks.get(key) is task:
-            del self._tasks[key], self._begun[key]
+        if self._jobs.get(key) is job:
+            del self._jobs[key], self._begun[key]
             self.tell(fact)

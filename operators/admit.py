@@ -31,18 +31,16 @@ class _Refused(Exception):
 def admit() -> Stage:
     """Follow a request that keeps to the protocol by :class:`Admitted`; reject any other with what is wrong."""
 
-    def step(handshake: Handshake, event: Event) -> Sequence[Event]:
-        match event:
-            case RequestReceived(origin, message, headers):
-                try:
-                    if is_modern(message, headers):
-                        return (event, _admitted(origin, message, _modern(message, headers)))
-                    return (event, *_legacy(handshake, origin, message))
-                except _Refused as refused:
-                    return (event, RequestRejected(origin, *refused.rejection))
-        return (event,)
+    def received(handshake: Handshake, event: RequestReceived) -> Sequence[Event]:
+        origin, message, headers = event.origin, event.message, event.headers
+        try:
+            if is_modern(message, headers):
+                return (event, _admitted(origin, message, _modern(message, headers)))
+            return (event, *_legacy(handshake, origin, message))
+        except _Refused as refused:
+            return (event, RequestRejected(origin, *refused.rejection))
 
-    return stage("admit", Handshake, step, RequestReceived)
+    return stage("admit", Handshake, {RequestReceived: received})
 
 
 def _admitted(origin: Origin, message: Message, version: str) -> Admitted:

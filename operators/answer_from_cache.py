@@ -21,7 +21,7 @@ from operators.admitted import Admitted
 from operators.authorize import ANONYMOUS
 from operators.policy import CacheRule
 from operators.rate_limit import moved
-from operators.stage import Stage, stage
+from operators.stage import Decision, Stage, stage
 
 
 class Asked(NamedTuple):
@@ -48,42 +48,52 @@ def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
     """
     by_name = {(rule.method, rule.name): rule for rule in reversed(rules)}
 
-    def step(lookups: Lookups, event: Event) -> Sequence[Event]:
-        origin = event.origin
-        match event:
-            case CallReturned() | CallFailed():
-                found = lookups.finding.pop(origin.request, None)
-                return (event, _concluded(found, event)) if found else (event,)
-            case Admitted():
-                rule = by_name.get((event.method, event.name)) or by_name.get((event.method, ""))
-                if rule is None:
-                    return (event,)
-                key = cache_key(event, "" if rule.public else lookups.principal)
-                lookups.asked[origin.request] = Asked(event, key, rule.ttl)
-                return (CacheAsked(origin, key),)
-            case CacheHit():
-                return (event,) if lookups.asked.pop(origin.request, None) else ()
-            case CacheMissed():
-                asked = lookups.asked.pop(origin.request, None)
-                if asked is None:
-                    return (event,)
-                lookups.finding[origin.request] = asked
-                return (event, moved(asked.request, origin))
-            case CancelReceived() | CallerLeft():
-                return (event, *_forgotten(lookups, origin, "the client cancelled it"))
-            case SessionClosed():
-                requests = [*lookups.asked, *lookups.finding]
-                each = (Origin(origin.session, request, origin.at) for request in requests)
-                return (event, *(gone for one in each for gone in _forgotten(lookups, one, "the session closed")))
-            case SessionOpened():
-                lookups.principal = event.principal
+    def opened(lookups: Lookups, event: SessionOpened) -> Sequence[Event]:
+        lookups.principal = event.principal
         return (event,)
 
-    known = (
-        *(SessionOpened, SessionClosed, Admitted, CacheHit, CacheMissed),
-        *(CallReturned, CallFailed, CancelReceived, CallerLeft),
-    )
-    return stage("answer_from_cache", Lookups, step, *(known if rules else ()))
+    def admitted(lookups: Lookups, event: Admitted) -> Sequence[Event]:
+        rule = by_name.get((event.method, event.name)) or by_name.get((event.method, ""))
+        if rule is None:
+            return (event,)
+        key = cache_key(event, "" if rule.public else lookups.principal)
+        lookups.asked[event.origin.request] = Asked(event, key, rule.ttl)
+        return (CacheAsked(event.origin, key),)
+
+    def hit(lookups: Lookups, event: CacheHit) -> Sequence[Event]:
+        return (event,) if lookups.asked.pop(event.origin.request, None) else ()
+
+    def missed(lookups: Lookups, event: CacheMissed) -> Sequence[Event]:
+        asked = lookups.asked.pop(event.origin.request, None)
+        if asked is None:
+            return (event,)
+        lookups.finding[event.origin.request] = asked
+        return (event, moved(asked.request, event.origin))
+
+    def ended(lookups: Lookups, event: CallReturned | CallFailed) -> Sequence[Event]:
+        found = lookups.finding.pop(event.origin.request, None)
+        return (event, _concluded(found, event)) if found else (event,)
+
+    def cancelled(lookups: Lookups, event: CancelReceived | CallerLeft) -> Sequence[Event]:
+        return (event, *_forgotten(lookups, event.origin, "the client cancelled it"))
+
+    def closed(lookups: Lookups, event: SessionClosed) -> Sequence[Event]:
+        requests = (*lookups.asked, *lookups.finding)
+        each = (Origin(event.origin.session, request, event.origin.at) for request in requests)
+        return (event, *(gone for one in each for gone in _forgotten(lookups, one, "the session closed")))
+
+    known: dict[type[Event], Decision[Lookups]] = {
+        SessionOpened: opened,
+        Admitted: admitted,
+        CacheHit: hit,
+        CacheMissed: missed,
+        CallReturned: ended,
+        CallFailed: ended,
+        CancelReceived: cancelled,
+        CallerLeft: cancelled,
+        SessionClosed: closed,
+    }
+    return stage("answer_from_cache", Lookups, known if rules else {})
 
 
 def cache_key(request: Admitted, principal: str) -> str:

@@ -23,12 +23,13 @@ class Caller:
 def authorize(*, anonymous: bool) -> Stage:
     """Pass the requests of known principals; those of anonymous callers only where ``anonymous`` says so."""
 
-    def step(caller: Caller, event: Event) -> Sequence[Event]:
-        match event:
-            case SessionOpened():
-                caller.principal = event.principal
-            case Admitted(origin) if caller.principal == ANONYMOUS and not anonymous:
-                return (RequestRejected(origin, codes.UNAUTHORIZED, "this server does not serve anonymous callers"),)
+    def opened(caller: Caller, event: SessionOpened) -> Sequence[Event]:
+        caller.principal = event.principal
         return (event,)
 
-    return stage("authorize", Caller, step, *(() if anonymous else (SessionOpened, Admitted)))
+    def admitted(caller: Caller, event: Admitted) -> Sequence[Event]:
+        if caller.principal != ANONYMOUS:
+            return (event,)
+        return (RequestRejected(event.origin, codes.UNAUTHORIZED, "this server does not serve anonymous callers"),)
+
+    return stage("authorize", Caller, {} if anonymous else {SessionOpened: opened, Admitted: admitted})

@@ -15,7 +15,7 @@ from events.observed import (
     SessionClosed,
 )
 from operators.admitted import Admitted
-from operators.stage import Stage, stage
+from operators.stage import Decision, Stage, stage
 
 ANSWERED_HERE = frozenset({"ping", "logging/setLevel"})
 """Requests whose whole answer is an empty object."""
@@ -26,30 +26,42 @@ Calls = dict[RequestId | None, None]
 
 def dispatch() -> Stage:
     """Let out each request as a call, and let in only what concerns a call that is under way."""
+    known: dict[type[Event], Decision[Calls]] = {
+        Admitted: _begun,
+        CallYielded: _told,
+        ProgressReported: _told,
+        MessageLogged: _told,
+        CallReturned: _ended,
+        CallFailed: _ended,
+        CancelReceived: _cancelled,
+        CallerLeft: _cancelled,
+        SessionClosed: _closed,
+    }
+    return stage("dispatch", dict, known)
 
-    def step(calls: Calls, event: Event) -> Sequence[Event]:
-        origin = event.origin
-        match event:
-            case CallReturned() | CallFailed():
-                return (event,) if calls.pop(origin.request, event) is None else ()
-            case Admitted(method=method) if method in ANSWERED_HERE:
-                return (event, ResponseReady(origin, b"{}"))
-            case Admitted():
-                calls[origin.request] = None
-                return (event, CallDispatched(origin, event.method, event.name, event.version))
-            case CallYielded() | ProgressReported() | MessageLogged():
-                return (event,) if origin.request in calls else ()
-            case CancelReceived() | CallerLeft() if calls.pop(origin.request, event) is None:
-                return (event, RequestCancelled(origin, "the client cancelled it"))
-            case SessionClosed():
-                left = [Origin(origin.session, request, origin.at) for request in calls]
-                return (event, *(RequestCancelled(each, "the session closed") for each in left))
-        return (event,)
 
-    return stage(
-        "dispatch",
-        dict,
-        step,
-        *(Admitted, CallReturned, CallFailed, CallYielded, ProgressReported, MessageLogged),
-        *(CancelReceived, CallerLeft, SessionClosed),
-    )
+def _begun(calls: Calls, event: Admitted) -> Sequence[Event]:
+    origin = event.origin
+    if event.method in ANSWERED_HERE:
+        return (event, ResponseReady(origin, b"{}"))
+    calls[origin.request] = None
+    return (event, CallDispatched(origin, event.method, event.name, event.version))
+
+
+def _told(calls: Calls, event: CallYielded | ProgressReported | MessageLogged) -> Sequence[Event]:
+    return (event,) if event.origin.request in calls else ()
+
+
+def _ended(calls: Calls, event: CallReturned | CallFailed) -> Sequence[Event]:
+    return (event,) if calls.pop(event.origin.request, event) is None else ()
+
+
+def _cancelled(calls: Calls, event: CancelReceived | CallerLeft) -> Sequence[Event]:
+    if calls.pop(event.origin.request, event) is None:
+        return (event, RequestCancelled(event.origin, "the client cancelled it"))
+    return (event,)
+
+
+def _closed(calls: Calls, event: SessionClosed) -> Sequence[Event]:
+    left = (Origin(event.origin.session, request, event.origin.at) for request in calls)
+    return (event, *(RequestCancelled(each, "the session closed") for each in left))

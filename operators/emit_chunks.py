@@ -43,55 +43,64 @@ def emit_chunks() -> Stage:
 
     Progress that does not increase is not emitted (MCP, basic/utilities/progress).
     """
-
-    def step(listening: Listening, event: Event) -> Sequence[Event]:
-        request = event.origin.request
-        match event:
-            case CallReturned() | CallFailed() | RequestCancelled():
-                listening.calls.pop(request, None)
-            case Admitted():
-                _listen(listening, event)
-            case CallYielded() | ProgressReported():
-                return (event, *_emitted(listening.calls.get(request), event))
-            case MessageLogged():
-                call = listening.calls.get(request)
-                if _wanted(event.level, call.level if call else listening.level):
-                    return (event, LogEmitted(event.origin))
-            case SessionAgreed():
-                listening.level = LEGACY_LEVEL
-        return (event,)
-
     return stage(
         "emit_chunks",
         Listening,
-        step,
-        *(Admitted, CallYielded, ProgressReported, MessageLogged),
-        *(CallReturned, CallFailed, RequestCancelled, SessionAgreed),
+        {
+            SessionAgreed: _agreed,
+            Admitted: _admitted,
+            CallYielded: _yielded,
+            ProgressReported: _progressed,
+            MessageLogged: _logged,
+            CallReturned: _ended,
+            CallFailed: _ended,
+            RequestCancelled: _ended,
+        },
     )
 
 
-def _listen(listening: Listening, request: Admitted) -> None:
-    if request.method == "logging/setLevel":
-        listening.level = str(request.message.params.get("level"))
-    elif meta := request.message.meta:
+def _agreed(listening: Listening, event: SessionAgreed) -> Sequence[Event]:
+    listening.level = LEGACY_LEVEL
+    return (event,)
+
+
+def _admitted(listening: Listening, event: Admitted) -> Sequence[Event]:
+    if event.method == "logging/setLevel":
+        listening.level = str(event.message.params.get("level"))
+    elif meta := event.message.meta:
         token = meta.get("progressToken")
-        usable = token if isinstance(token, str | int) and not isinstance(token, bool) else None
-        level = meta.get(META_LOG_LEVEL) if request.version in MODERN else listening.level
-        if usable is not None or request.version in MODERN:
-            listening.calls[request.origin.request] = Call(usable, level)
+        usable = token if type(token) in (str, int) else None
+        modern = event.version in MODERN
+        if usable is not None or modern:
+            level = meta.get(META_LOG_LEVEL) if modern else listening.level
+            listening.calls[event.origin.request] = Call(usable, level)
+    return (event,)
 
 
-def _emitted(call: Call | None, event: CallYielded | ProgressReported) -> Sequence[Event]:
+def _yielded(listening: Listening, event: CallYielded) -> Sequence[Event]:
+    call = listening.calls.get(event.origin.request)
     if call is None or call.token is None:
-        return ()
-    if isinstance(event, CallYielded):
-        call.chunks += 1
-        return (ChunkEmitted(event.origin, call.token, call.chunks),)
-    if event.progress <= call.progress:
-        return ()
+        return (event,)
+    call.chunks += 1
+    return (event, ChunkEmitted(event.origin, call.token, call.chunks))
+
+
+def _progressed(listening: Listening, event: ProgressReported) -> Sequence[Event]:
+    call = listening.calls.get(event.origin.request)
+    if call is None or call.token is None or event.progress <= call.progress:
+        return (event,)
     call.progress = event.progress
-    return (ProgressEmitted(event.origin, call.token),)
+    return (event, ProgressEmitted(event.origin, call.token))
 
 
-def _wanted(level: str, least: str | None) -> bool:
-    return least is not None and LOG_LEVELS.index(level) >= LOG_LEVELS.index(least)
+def _logged(listening: Listening, event: MessageLogged) -> Sequence[Event]:
+    call = listening.calls.get(event.origin.request)
+    least = call.level if call else listening.level
+    if least is None or LOG_LEVELS.index(event.level) < LOG_LEVELS.index(least):
+        return (event,)
+    return (event, LogEmitted(event.origin))
+
+
+def _ended(listening: Listening, event: CallReturned | CallFailed | RequestCancelled) -> Sequence[Event]:
+    listening.calls.pop(event.origin.request, None)
+    return (event,)

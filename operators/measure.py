@@ -17,7 +17,7 @@ from events.observed import (
     SessionOpened,
 )
 from events.outcome import outcome
-from operators.stage import Stage, stage
+from operators.stage import Decision, Stage, stage
 
 
 class Meter(Protocol):
@@ -49,36 +49,40 @@ class Running:
 def measure(meter: Meter) -> Stage:
     """Tell ``meter`` how each request ended and how long it took, from its arrival to its answer."""
 
-    def step(running: Running, event: Event) -> Sequence[Event]:
-        match event:
-            case RequestReceived():
-                running.requests[event.origin.request] = running.fact = event
-            case Decided():
-                _ended(meter, running, event)
-            case SessionOpened():
-                meter.sessions(1)
-            case SessionClosed():
-                meter.sessions(-1)
-            case Observed():
-                running.fact = event
+    def opened(_: Running, event: SessionOpened) -> Sequence[Event]:
+        meter.sessions(1)
         return (event,)
 
-    return stage(
-        "measure",
-        Running,
-        step,
-        *(RequestReceived, ResponseReady, ErrorReady, RequestCancelled, SessionOpened, SessionClosed),
-        *(CallReturned, CallFailed, CacheHit, PermitRefused, MessageMalformed, RequestOverflowed),
-    )
+    def received(running: Running, event: RequestReceived) -> Sequence[Event]:
+        running.requests[event.origin.request] = running.fact = event
+        return (event,)
 
+    def observed(running: Running, event: Observed) -> Sequence[Event]:
+        running.fact = event
+        return (event,)
 
-def _ended(meter: Meter, running: Running, decision: Decided) -> None:
-    fact = running.fact
-    word = outcome(decision, fact) or ""
-    strange = type(fact) is MessageMalformed or type(fact) is RequestOverflowed
-    request = None if strange else running.requests.pop(decision.origin.request, None)
-    if request is None:
-        meter.answered("", "", word, 0.0)
-    else:
-        message = request.message
-        meter.answered(message.method, message.name, word, decision.origin.at - request.origin.at)
+    def ended(running: Running, event: Decided) -> Sequence[Event]:
+        fact = running.fact
+        word = outcome(event, fact) or ""
+        strange = type(fact) is MessageMalformed or type(fact) is RequestOverflowed
+        request = None if strange else running.requests.pop(event.origin.request, None)
+        if request is None:
+            meter.answered("", "", word, 0.0)
+        else:
+            message = request.message
+            meter.answered(message.method, message.name, word, event.origin.at - request.origin.at)
+        return (event,)
+
+    def closed(_: Running, event: SessionClosed) -> Sequence[Event]:
+        meter.sessions(-1)
+        return (event,)
+
+    facts: tuple[type[Event], ...] = (CallReturned, CallFailed, CacheHit, PermitRefused, MessageMalformed)
+    known: dict[type[Event], Decision[Running]] = {
+        SessionOpened: opened,
+        RequestReceived: received,
+        **dict.fromkeys((*facts, RequestOverflowed), observed),
+        **dict.fromkeys((ResponseReady, ErrorReady, RequestCancelled), ended),
+        SessionClosed: closed,
+    }
+    return stage("measure", Running, known)

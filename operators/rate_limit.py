@@ -9,7 +9,7 @@ from events.observed import CallerLeft, CancelReceived, PermitGiven, PermitRefus
 from operators.admitted import Admitted
 from operators.authorize import ANONYMOUS
 from operators.policy import Limit
-from operators.stage import Stage, stage
+from operators.stage import Decision, Stage, stage
 
 
 class Waiting:
@@ -27,32 +27,44 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
     the live run did.
     """
 
-    def step(waiting: Waiting, event: Event) -> Sequence[Event]:
-        origin = event.origin
-        match event:
-            case Admitted(method=method):
-                keys = tuple(
-                    (limit.name, _bucket(limit, waiting, origin)) for limit in limits if method in limit.methods
-                )
-                if not keys:
-                    return (event,)
-                waiting.held[origin.request] = event
-                return (PermitAsked(origin, keys, 1.0),)
-            case PermitGiven() if held := waiting.held.pop(origin.request, None):
-                return (event, moved(held, origin))
-            case PermitRefused() if waiting.held.pop(origin.request, None):
-                return (event, _rejected(event))
-            case CancelReceived() | CallerLeft() if waiting.held.pop(origin.request, None):
-                return (event, RequestCancelled(origin, "the client cancelled it"))
-            case SessionClosed():
-                gone = [Origin(origin.session, request, origin.at) for request in waiting.held]
-                return (event, *(RequestCancelled(each, "the session closed") for each in gone))
-            case SessionOpened():
-                waiting.principal = event.principal
+    def opened(waiting: Waiting, event: SessionOpened) -> Sequence[Event]:
+        waiting.principal = event.principal
         return (event,)
 
-    known = (SessionOpened, SessionClosed, Admitted, PermitGiven, PermitRefused, CancelReceived, CallerLeft)
-    return stage("rate_limit", Waiting, step, *(known if limits else ()))
+    def admitted(waiting: Waiting, event: Admitted) -> Sequence[Event]:
+        covering = (limit for limit in limits if event.method in limit.methods)
+        keys = tuple((limit.name, _bucket(limit, waiting, event.origin)) for limit in covering)
+        if not keys:
+            return (event,)
+        waiting.held[event.origin.request] = event
+        return (PermitAsked(event.origin, keys, 1.0),)
+
+    def given(waiting: Waiting, event: PermitGiven) -> Sequence[Event]:
+        held = waiting.held.pop(event.origin.request, None)
+        return (event, moved(held, event.origin)) if held else (event,)
+
+    def refused(waiting: Waiting, event: PermitRefused) -> Sequence[Event]:
+        held = waiting.held.pop(event.origin.request, None)
+        return (event, _rejected(event)) if held else (event,)
+
+    def cancelled(waiting: Waiting, event: CancelReceived | CallerLeft) -> Sequence[Event]:
+        held = waiting.held.pop(event.origin.request, None)
+        return (event, RequestCancelled(event.origin, "the client cancelled it")) if held else (event,)
+
+    def closed(waiting: Waiting, event: SessionClosed) -> Sequence[Event]:
+        left = (Origin(event.origin.session, request, event.origin.at) for request in waiting.held)
+        return (event, *(RequestCancelled(each, "the session closed") for each in left))
+
+    known: dict[type[Event], Decision[Waiting]] = {
+        SessionOpened: opened,
+        Admitted: admitted,
+        PermitGiven: given,
+        PermitRefused: refused,
+        CancelReceived: cancelled,
+        CallerLeft: cancelled,
+        SessionClosed: closed,
+    }
+    return stage("rate_limit", Waiting, known if limits else {})
 
 
 def moved(request: Admitted, to: Origin) -> Admitted:

@@ -1,14 +1,15 @@
-"""The one place that lifts a decision into Rx.
+"""The one place that lifts decisions into Rx.
 
-A decision is a plain function: what is known of a session, and an event, give the events that go on. Here it becomes
-an operator. State is made per subscription and per session, so that a replay and a live run never share any, nor do
-two sessions; it is dropped when the session closes. An exception is a bug of ours: it costs that one event, never the
-stream, because ``on_error`` would end it for every session.
+A decision is a plain function: what is known of a session, and an event, give the events that go on. A stage is a table
+of them, one for each class of event that it knows; here it becomes an operator. State is made per subscription and per
+session, so that a replay and a live run never share any, nor do two sessions; it is dropped when the session closes. An
+exception is a bug of ours: it costs that one event, never the stream, because ``on_error`` would end it for every
+session.
 """
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
 import reactivex
 from reactivex import Observable
@@ -19,20 +20,20 @@ from events.event import Decided, Event, Observed, SessionId, Step
 from events.observed import SessionClosed
 
 State = TypeVar("State")
+Decision: TypeAlias = Callable[[State, Any], Sequence[Event]]
 
 _log: Final = logging.getLogger(__name__)
 
 
 class Stage(NamedTuple):
-    """A decision with what it needs to run: by itself an operator on events, with others one on steps.
+    """A table of decisions with what they need to run: by itself an operator on events, with others one on steps.
 
     See :func:`stage` for the attributes.
     """
 
     name: str
     fresh: Callable[[], Any]
-    step: Callable[[Any, Event], Sequence[Event]]
-    knows: tuple[type[Event], ...]
+    knows: Mapping[type[Event], Decision[Any]]
 
     def __call__(self, source: Observable[Event]) -> Observable[Event]:
         """Apply this stage alone."""
@@ -44,21 +45,23 @@ class Stage(NamedTuple):
         return reactivex.create(subscribe)
 
 
-def stage(
-    name: str,
-    fresh: Callable[[], State],
-    step: Callable[[State, Event], Sequence[Event]],
-    *knows: type[Event],
-) -> Stage:
-    """Make an operator of ``step``.
+def stage(name: str, fresh: Callable[[], State], knows: Mapping[type[Event], Decision[State]]) -> Stage:
+    """Make an operator of decisions.
+
+    They are looked up by an event's exact class. (Matching class after class would cost as much as all the rest:
+    ``isinstance`` takes 0.3 µs to say no of a ``msgspec.Struct``.)
 
     Args:
         name: What it is called when it fails.
-        fresh: Makes the state of a session that ``step`` has not met yet.
-        step: Gets the session's state, which it may change, and an event; returns what goes on, in order.
-        knows: The events that ``step`` is called for. All others pass.
+        fresh: Makes the state of a session that it has not met yet.
+        knows: For each class of event what is decided: the function gets the session's state, which it may change, and
+            the event; it returns what goes on, in order. All other events pass.
     """
-    return Stage(name, fresh, step, knows)
+    return Stage(name, fresh, knows)
+
+
+def no_state() -> None:
+    """The state of a stage that remembers nothing."""
 
 
 def fuse(*stages: Stage) -> Callable[[Observable[Observed]], Observable[Step]]:
@@ -111,9 +114,9 @@ class _Run:
         """Take an event from stage ``start`` to where it ends, and before it whatever it leads to on the way."""
         kind = type(event)
         lets_out, stages = (self._plans.get(kind) or self._plan(kind))[start]
-        for index, step in stages:
+        for index, decide in stages:
             try:
-                events = step(states[index], event)
+                events = decide(states[index], event)
             except Exception as error:  # noqa: BLE001 - a bug of ours: the event is lost, the stream is not
                 events = (self._failed(index, event, error),)
             if len(events) != 1 or events[0] is not event:
@@ -130,11 +133,11 @@ class _Run:
 
     def _plan(self, kind: type[Event]) -> list["_Plan"]:
         """For each stage where an event of ``kind`` may enter: whether it is let out, and who knows it on the way."""
-        know = [(index, stage.step) for index, stage in enumerate(self._stages) if issubclass(kind, stage.knows)]
+        know = [(index, stage.knows[kind]) for index, stage in enumerate(self._stages) if kind in stage.knows]
         lets_out = issubclass(kind, self._out)
         plans = [(lets_out, tuple(each for each in know if each[0] >= start)) for start in range(len(self._stages) + 1)]
         self._plans[kind] = plans
         return plans
 
 
-_Plan = tuple[bool, tuple[tuple[int, Callable[[Any, Event], Sequence[Event]]], ...]]
+_Plan: TypeAlias = tuple[bool, tuple[tuple[int, Decision[Any]], ...]]

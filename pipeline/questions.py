@@ -69,11 +69,12 @@ class Questions:
     def ask(self, step: Step) -> None:
         """Ask what the decisions of ``step`` ask."""
         for decision in step.decisions:
-            match decision:
-                case PermitAsked(origin, keys, cost):
-                    self._limiter.take(keys, cost, origin.at, self._permit(origin))
-                case CacheAsked(origin, key):
-                    self._cache.look(key, (origin.session, origin.request), origin.at, self._lookup(origin))
+            if type(decision) is PermitAsked:
+                origin = decision.origin
+                self._limiter.take(decision.keys, decision.cost, origin.at, self._permit(origin))
+            elif type(decision) is CacheAsked:
+                origin = decision.origin
+                self._cache.look(decision.key, (origin.session, origin.request), origin.at, self._lookup(origin))
 
     def _permit(self, asked: Origin) -> Callable[[Verdict], None]:
         def answer(verdict: Verdict) -> None:

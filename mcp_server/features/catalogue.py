@@ -52,7 +52,7 @@ class Catalogue:
 
     def cache_rules(self) -> tuple[CacheRule, ...]:
         """What may be answered from a cache."""
-        return self._offer.cache_rules(self._list_ttl)
+        return self._offer.cache_rules()
 
     def is_read_only(self, method: str, name: str) -> bool:
         """Whether the request acts on nothing: all but calls of a tool that does not say so of itself."""

@@ -44,15 +44,11 @@ class Offer(Struct):
         }
         return {"logging": {}} | {name: {} for name, there in found.items() if there}
 
-    def cache_rules(self, list_ttl: float) -> tuple[CacheRule, ...]:
-        """What may be answered from a cache. The lists are the same for everyone."""
+    def cache_rules(self) -> tuple[CacheRule, ...]:
+        """What may be answered from a cache: what is marked so. A list is made in less time than a cache is asked."""
         marked = [("tools/call", name, tool.options) for name, tool in self.tools.items()]
         marked_resources = [("resources/read", uri, resource.options) for uri, resource in self.resources.items()]
-        lists = ("tools/list", "resources/list", "resources/templates/list", "prompts/list")
-        return (
-            *(_rule(*entry) for entry in (*marked, *marked_resources) if "cacheable" in entry[2]),
-            *(CacheRule(method, "", list_ttl, public=True) for method in lists if list_ttl > 0),
-        )
+        return tuple(_rule(*entry) for entry in (*marked, *marked_resources) if "cacheable" in entry[2])
 
 
 def _rule(method: str, name: str, options: Any) -> CacheRule:

@@ -71,15 +71,11 @@ async def test_an_unknown_method_is_refused() -> None:
     assert refused.value.code == METHOD_NOT_FOUND
 
 
-def test_what_may_be_cached_is_what_was_marked_and_the_lists() -> None:
+def test_what_may_be_cached_is_what_was_marked() -> None:
     assert full().catalogue().cache_rules() == (
         CacheRule("tools/call", "look", 30.0, public=True),
         CacheRule("tools/call", "set_price", 5.0),
         CacheRule("resources/read", "shop://window", 60.0),
-        CacheRule("tools/list", "", 300.0, public=True),
-        CacheRule("resources/list", "", 300.0, public=True),
-        CacheRule("resources/templates/list", "", 300.0, public=True),
-        CacheRule("prompts/list", "", 300.0, public=True),
     )
 
 
