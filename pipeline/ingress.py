@@ -2,7 +2,8 @@
 
 from collections import deque
 
-from events.event import Observed
+from events.event import Observed, SessionId
+from events.observed import SessionClosed, SessionOpened
 from pipeline.hot import Hot
 
 
@@ -11,11 +12,15 @@ class Ingress:
 
     An effect may push at any moment, also while a fact is being decided on: without the queue, listeners would see
     the two in different orders.
+
+    A session begins with its opening and ends with its closing. What is told of it later is dropped: a tool may return
+    and a lookup may be answered before the closing is recorded, and so before anyone is told to stop.
     """
 
     def __init__(self) -> None:
         self.facts: Hot[Observed] = Hot()
         self._queue: deque[Observed] = deque()
+        self._open: set[SessionId] = set()
         self._busy = False
 
     def push(self, fact: Observed) -> None:
@@ -24,9 +29,18 @@ class Ingress:
         if self._busy:
             return
         self._busy = True
-        emit = self.facts.emit
+        emit, is_open = self.facts.emit, self._open
         try:
             while self._queue:
-                emit(self._queue.popleft())
+                fact = self._queue.popleft()
+                session = fact.origin.session
+                if session in is_open:
+                    if type(fact) is SessionClosed:
+                        is_open.remove(session)
+                elif type(fact) is SessionOpened:
+                    is_open.add(session)
+                else:
+                    continue
+                emit(fact)
         finally:
             self._busy = False
