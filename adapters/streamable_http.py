@@ -167,7 +167,7 @@ class HttpEndpoint:
             raw = await self._body(request, connection)
         except web.HTTPRequestEntityTooLarge:
             return await self._too_long(request)
-        headers = Headers(head.get("MCP-Protocol-Version"), head.get("Mcp-Method"), head.get("Mcp-Name"))
+        headers = Headers(*(_text(head.get(name)) for name in _ROUTING))
         if headers.protocol_version is not None and headers.protocol_version not in LEGACY:
             session = self._stateless(request, connection, raw)
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
@@ -327,6 +327,14 @@ def _client(raw: bytes) -> str:
 
 
 _CLIENT: Final = META_CLIENT.encode()
+_ROUTING: Final = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
+
+
+def _text(header: str | None) -> str | None:
+    """A header as text that can be stored: aiohttp makes lone surrogates of bytes that are not UTF-8."""
+    if header is None or header.isascii():
+        return header
+    return header.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _trace(raw: bytes) -> str:

@@ -85,13 +85,12 @@ class Context:
         Progress has to grow (MCP, basic/utilities/progress): a report that is not beyond the last one is left out.
 
         Raises:
-            ValueError: A number is NaN or infinite.
+            ValueError: A number is NaN, infinite or too large for a double.
         """
-        if not math.isfinite(progress) or (total is not None and not math.isfinite(total)):
-            raise ValueError("progress and total are finite numbers")
-        if self._teller is not None and progress > self._reached:
-            self._reached = progress
-            self._teller.progress(progress, total, message)
+        reached, end = _number(progress), None if total is None else _number(total)
+        if self._teller is not None and reached > self._reached:
+            self._reached = reached
+            self._teller.progress(reached, end, _text(message))
         return _TOLD
 
     def log(self, level: str, data: Any, logger: str = "") -> Awaitable[None]:
@@ -112,7 +111,7 @@ class Context:
                 payload = to_json(data)
             except Unencodable:
                 payload = to_json(ascii(data))
-            self._teller.log(level, logger, payload)
+            self._teller.log(level, _text(logger), payload)
         return _TOLD
 
     def debug(self, data: Any, logger: str = "") -> Awaitable[None]:
@@ -135,3 +134,18 @@ class Context:
         """Called by the server when the call is over: nothing is told from here on."""
         self._cancelled = self._cancelled or cancelled
         self._teller = None
+
+
+def _number(value: float) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError("progress and total are finite numbers")
+    return number
+
+
+def _text(value: object) -> str:
+    """Text that can be stored and sent: what is no Unicode in it, such as part of a file's name, is replaced."""
+    return str(value).encode(errors="replace").decode()

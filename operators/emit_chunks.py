@@ -10,6 +10,7 @@ from events.decided import (
     SessionAgreed,
 )
 from events.event import Event, RequestId
+from events.jsonrpc import is_id
 from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
 from operators.admitted import Admitted
 from operators.methods import LOG_LEVELS
@@ -69,7 +70,7 @@ def _admitted(listening: Listening, event: Admitted) -> Sequence[Event]:
         listening.level = str(event.message.params.get("level"))
     elif meta := event.message.meta:
         token = meta.get("progressToken")
-        usable = token if type(token) in (str, int) else None
+        usable = token if is_id(token) else None  # as short as an id, because each part repeats it
         modern = event.version in MODERN
         if usable is not None or modern:
             level = meta.get(META_LOG_LEVEL) if modern else listening.level

@@ -37,10 +37,23 @@ async def test_progress_only_grows() -> None:
     assert heard.progressed == [(1, None, ""), (2.5, None, "")]
 
 
-@pytest.mark.parametrize("numbers", [(math.nan, None), (math.inf, None), (1, math.nan)])
+@pytest.mark.parametrize(
+    "numbers", [(math.nan, None), (math.inf, None), (1, math.nan), (10**400, None), (1, -(10**400))]
+)
 async def test_progress_is_a_finite_number(numbers: tuple[float, float | None]) -> None:
     with pytest.raises(ValueError, match="finite"):
         context(Heard()).progress(*numbers)
+
+
+async def test_a_report_holds_nothing_that_cannot_be_stored() -> None:
+    heard = Heard()
+    ctx = context(heard)
+    ctx.progress(2**70, 2**71, "\udcff.txt")
+    ctx.info("begun", logger="\ud800")
+    (report,) = heard.progressed
+    assert report == (float(2**70), float(2**71), "?.txt")
+    assert [type(value) for value in report] == [float, float, str]
+    assert heard.logged == [("info", "?", "begun")]
 
 
 async def test_every_level_is_known_and_no_other() -> None:
