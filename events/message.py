@@ -33,7 +33,7 @@ class Message:
         self.params: Object = params if type(params) is dict else {}
         meta = self.params.get("_meta")
         self.meta: Object = meta if type(meta) is dict else {}
-        name = self.params.get("name") or self.params.get("uri")
+        name = self.params.get("uri" if self.method == "resources/read" else "name")
         self.name = name if type(name) is str else ""
 
     def __eq__(self, other: object) -> bool:
