@@ -1,0 +1,99 @@
+from typing import Any
+
+import pytest
+
+from events import codes
+from events.decided import ErrorReady, RequestCancelled, ResponseReady
+from events.event import Event
+from events.observed import MessageMalformed, RequestOverflowed
+from operators.measure import NoMeter, measure
+from tests.facts import OTHER, closed, failed, hit, message, opened, origin, refused, request, returned
+from tests.passing import through
+
+
+class Counted:
+    """A meter that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[str, str, str, float]] = []
+        self.open: list[int] = []
+
+    def answered(self, method: str, name: str, outcome: str, seconds: float) -> None:
+        self.answers.append((method, name, outcome, seconds))
+
+    def sessions(self, change: int) -> None:
+        self.open.append(change)
+
+
+def counted(*events: Event) -> list[tuple[str, str, str, float]]:
+    meter = Counted()
+    assert through(measure(meter), *events) == list(events)
+    return meter.answers
+
+
+def call(id: Any = 1, at: float = 1.0, session: str | None = None) -> Event:
+    where = {} if session is None else {"session": session}
+    return request(id, "tools/call", {"name": "echo"}, at=at, **where)
+
+
+def ready(id: Any = 1, at: float = 1.0) -> ResponseReady:
+    return ResponseReady(origin(id, at))
+
+
+def error(id: Any = 1, at: float = 1.0) -> ErrorReady:
+    return ErrorReady(origin(id, at), codes.INTERNAL_ERROR, "")
+
+
+@pytest.mark.parametrize(
+    ("fact", "decision", "word"),
+    [
+        (returned(1, at=1.5), ready(at=1.5), "ok"),
+        (returned(1, at=1.5, is_error=True), ready(at=1.5), "tool error"),
+        (hit(1, at=1.5), ready(at=1.5), "cached"),
+        (failed(1, at=1.5), error(at=1.5), "error"),
+        (refused(1, at=1.5), error(at=1.5), "throttled"),
+    ],
+)
+def test_a_request_is_counted_with_its_outcome_and_its_seconds(fact: Event, decision: Event, word: str) -> None:
+    assert counted(call(), fact, decision) == [("tools/call", "echo", word, 0.5)]
+
+
+def test_a_request_may_end_at_the_moment_in_which_it_came() -> None:
+    assert counted(call(), error()) == [("tools/call", "echo", "rejected", 0.0)]
+    assert counted(request(1, "ping"), ResponseReady(origin(1), b"{}")) == [("ping", "", "ok", 0.0)]
+
+
+def test_a_cancelled_request_is_counted_too() -> None:
+    assert counted(call(), RequestCancelled(origin(1, 3.0), "")) == [("tools/call", "echo", "cancelled", 2.0)]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        MessageMalformed(origin(1), codes.INVALID_REQUEST, "", b"", b"", 0),
+        RequestOverflowed(origin(1), message(1, "tools/list"), 9, 1.0),
+    ],
+)
+def test_an_answer_to_what_was_not_taken_in_is_no_requests_answer(fact: Event) -> None:
+    assert counted(call(), fact, error(), returned(1, at=2.0), ready(at=2.0)) == [
+        ("", "", "rejected", 0.0),
+        ("tools/call", "echo", "ok", 1.0),
+    ]
+
+
+def test_requests_are_told_apart_by_id_and_session() -> None:
+    answers = counted(
+        call(1), call("1", at=2.0), call(1, 3.0, OTHER), returned("1", at=4.0), ready("1", 4.0), returned(1, at=6.0),
+        ready(1, 6.0),
+    )  # fmt: skip
+    assert [seconds for *_, seconds in answers] == [2.0, 5.0]
+
+
+def test_sessions_are_counted_as_they_open_and_close() -> None:
+    meter = Counted()
+    through(measure(meter), opened(), opened(session=OTHER), closed(), closed(session=OTHER))
+    assert meter.open == [1, 1, -1, -1]
+
+
+def test_figures_can_be_done_without() -> None:
+    assert through(measure(NoMeter()), opened(), call(), ready(), closed()) == [opened(), call(), ready(), closed()]
