@@ -39,7 +39,7 @@ class NoMeter:
 
 
 class Running:
-    """The session's requests that are not answered yet, and the fact that came last."""
+    """The session's requests that are not answered yet, and the fact that may be about to answer one."""
 
     def __init__(self) -> None:
         self.requests: dict[RequestId | None, RequestReceived] = {}
@@ -62,7 +62,7 @@ def measure(meter: Meter) -> Stage:
         return (event,)
 
     def ended(running: Running, event: Decided) -> Sequence[Event]:
-        fact = running.fact
+        fact, running.fact = running.fact, None  # an idle session holds on to no payload
         word = outcome(event, fact) or ""
         strange = type(fact) is MessageMalformed or type(fact) is RequestOverflowed
         request = None if strange else running.requests.pop(event.origin.request, None)

@@ -1,13 +1,14 @@
-from typing import Any
+import sys
 
 import pytest
+from reactivex.subject import Subject
 
 from events import codes
 from events.decided import ErrorReady, RequestCancelled, ResponseReady
-from events.event import Event
+from events.event import Event, RequestId
 from events.observed import MessageMalformed, RequestOverflowed
 from operators.measure import NoMeter, measure
-from tests.facts import OTHER, closed, failed, hit, message, opened, origin, refused, request, returned
+from tests.facts import OTHER, SESSION, closed, failed, hit, message, opened, origin, refused, request, returned
 from tests.passing import through
 
 
@@ -31,16 +32,15 @@ def counted(*events: Event) -> list[tuple[str, str, str, float]]:
     return meter.answers
 
 
-def call(id: Any = 1, at: float = 1.0, session: str | None = None) -> Event:
-    where = {} if session is None else {"session": session}
-    return request(id, "tools/call", {"name": "echo"}, at=at, **where)
+def call(id: RequestId = 1, at: float = 1.0, session: str = SESSION) -> Event:
+    return request(id, "tools/call", {"name": "echo"}, at=at, session=session)
 
 
-def ready(id: Any = 1, at: float = 1.0) -> ResponseReady:
+def ready(id: RequestId = 1, at: float = 1.0) -> ResponseReady:
     return ResponseReady(origin(id, at))
 
 
-def error(id: Any = 1, at: float = 1.0) -> ErrorReady:
+def error(id: RequestId = 1, at: float = 1.0) -> ErrorReady:
     return ErrorReady(origin(id, at), codes.INTERNAL_ERROR, "")
 
 
@@ -87,6 +87,16 @@ def test_requests_are_told_apart_by_id_and_session() -> None:
         ready(1, 6.0),
     )  # fmt: skip
     assert [seconds for *_, seconds in answers] == [2.0, 5.0]
+
+
+def test_an_idle_session_holds_on_to_no_payload() -> None:
+    result = returned(1, b"x" * 10_000, at=2.0)
+    references = sys.getrefcount(result)
+    stage, source = measure(Counted()), Subject[Event]()
+    stage(source).subscribe()
+    for event in (opened(), call(), result, ready(at=2.0)):
+        source.on_next(event)
+    assert sys.getrefcount(result) == references
 
 
 def test_sessions_are_counted_as_they_open_and_close() -> None:
