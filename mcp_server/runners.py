@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine
 from contextvars import copy_context
-from typing import Any, Final
+from typing import Any, Final, cast
 
 MOST_IDLE: Final = 64
 """Tasks that are kept for later."""
@@ -32,12 +32,12 @@ class Job:
         if self._task is not None:
             self._task.cancel()
 
-    async def run(self) -> None:
-        """Do the work on the current task; a cancellation ends the work, not the task."""
+    async def run(self, task: asyncio.Task[Any]) -> None:
+        """Do the work on ``task``, the current one; a cancellation ends the work, not the task."""
         if self.cancelled:
             self.work.close()
             return
-        task = self._task = asyncio.current_task()
+        self._task = task
         try:
             await self.work
         except asyncio.CancelledError:
@@ -45,7 +45,7 @@ class Job:
                 raise
         finally:
             self._task = None
-        if self.cancelled and task is not None:
+        if self.cancelled:
             task.uncancel()
 
 
@@ -79,13 +79,14 @@ class Runners:
 
     async def _work(self) -> None:
         context = copy_context()
+        task = cast(asyncio.Task[Any], asyncio.current_task())  # asked once: it costs a system call
         while True:
             self._awake = False
             while self._jobs:
                 job = self._jobs.popleft()
                 if self._jobs and not self._awake:
                     self._wake()  # should this job wait for something, the others need not
-                await job.run()
+                await job.run(task)
                 if copy_context() != context:
                     if self._jobs and not self._awake:
                         self._wake()
