@@ -1,0 +1,155 @@
+from collections.abc import Callable
+
+import pytest
+
+from events.event import Decided, Observed, Step
+from events.record import unpack
+from pipeline.journal import IN_FLIGHT, Journal, Recorded
+from tests.facts import OTHER, SESSION, closed, opened, request, returned
+from tests.pipeline.logs import HandWorkedLog
+
+
+class Desk:
+    """A journal, its log, and the end of the turn, all worked by hand."""
+
+    def __init__(self) -> None:
+        self.log = HandWorkedLog()
+        self.accepted: list[Step] = []
+        self.recorded: list[Recorded] = []
+        self._soon: list[Callable[[], object]] = []
+        self.journal = Journal(self.log, self._soon.append)
+        self.journal.accepted.subscribe(self.accepted.append)
+        self.journal.recorded.subscribe(self.recorded.append)
+
+    def add(self, *facts: Observed) -> None:
+        for fact in facts:
+            self.journal.add(step(fact))
+
+    def turn(self) -> None:
+        """End the turn of the event loop."""
+        soon, self._soon[:] = list(self._soon), []
+        for call in soon:
+            call()
+
+    @property
+    def facts(self) -> list[Observed]:
+        """The facts that are said to be durable, in order."""
+        return [step.fact for record in self.recorded for step in record.steps]
+
+
+def step(fact: Observed, *decisions: Decided) -> Step:
+    return Step(fact, decisions)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_nothing_is_recorded_before_the_log_says_that_it_is_durable(desk: Desk) -> None:
+    desk.add(opened(), request(1))
+    assert desk.accepted == [step(opened()), step(request(1))]
+    desk.turn()
+    assert desk.recorded == []
+    desk.log.release()
+    assert desk.recorded == [Recorded(1, [step(opened()), step(request(1))])]
+
+
+def test_what_came_in_one_turn_is_one_record_for_each_session(desk: Desk) -> None:
+    desk.add(opened(), opened(session=OTHER), request(1), request(1, session=OTHER))
+    desk.turn()
+    ((rows, _),) = desk.log.appended
+    assert [(row.session, row.version) for row in rows] == [(SESSION, 1), (OTHER, 1)]
+    assert unpack(rows[0].state, SESSION) == [step(opened()), step(request(1))]
+    desk.log.release()
+    assert [record.position for record in desk.recorded] == [1, 2]
+
+
+def test_steps_gather_while_the_log_is_busy_and_go_out_as_one_group(desk: Desk) -> None:
+    desk.add(opened())
+    desk.turn()
+    for number in range(1, 10):
+        desk.add(request(number))
+        desk.turn()
+    assert len(desk.log.appended) == IN_FLIGHT
+    desk.log.release()
+    assert len(desk.log.appended) == IN_FLIGHT
+    desk.log.release()
+    desk.log.release()
+    assert desk.log.rows(SESSION) == [(1, 1), (2, 2), (3, 3)]
+    assert desk.facts == [opened(), *(request(number) for number in range(1, 10))]
+
+
+def test_versions_count_up_in_each_session_and_positions_in_the_log(desk: Desk) -> None:
+    for facts in ([opened()], [opened(session=OTHER), request(1)], [request(1, session=OTHER)], [returned(1)]):
+        desk.add(*facts)
+        desk.turn()
+        desk.log.release()
+    assert desk.log.rows(SESSION) == [(1, 1), (3, 2), (5, 3)]
+    assert desk.log.rows(OTHER) == [(2, 1), (4, 2)]
+    assert [record.position for record in desk.recorded] == [1, 2, 3, 4, 5]
+
+
+def test_a_session_that_is_resumed_goes_on_where_its_log_ends(desk: Desk) -> None:
+    desk.journal.resume(SESSION, 7)
+    desk.add(request(1))
+    desk.turn()
+    assert desk.log.appended[0][0][0].version == 8
+
+
+def test_a_closed_session_is_forgotten(desk: Desk) -> None:
+    desk.add(opened(), closed())
+    desk.turn()
+    desk.add(opened())
+    desk.turn()
+    assert [rows[0].version for rows, _ in desk.log.appended] == [1, 1]
+
+
+def test_an_effect_may_add_steps_while_a_record_is_handed_out(desk: Desk) -> None:
+    desk.journal.recorded.subscribe(lambda record: desk.add(returned(1)) if step(request(1)) in record.steps else None)
+    desk.add(opened(), opened(session=OTHER), request(1))
+    desk.turn()
+    desk.log.release()
+    desk.turn()
+    desk.log.release()
+    assert desk.facts == [opened(), request(1), opened(session=OTHER), returned(1)]
+    assert desk.log.rows(SESSION) == [(1, 1), (3, 2)]
+
+
+def test_the_journal_is_idle_when_everything_is_durable(desk: Desk) -> None:
+    assert desk.journal.idle
+    desk.add(opened())
+    assert not desk.journal.idle
+    desk.turn()
+    assert not desk.journal.idle
+    desk.log.release()
+    assert desk.journal.idle
+
+
+def test_after_a_failure_nothing_is_recorded(desk: Desk) -> None:
+    desk.add(opened())
+    desk.turn()
+    desk.add(request(1))
+    desk.log.fail("the disk is full")
+    desk.turn()
+    desk.add(request(2))
+    desk.turn()
+    assert str(desk.journal.failure) == "the disk is full"
+    assert len(desk.log.appended) == 1
+    assert desk.recorded == []
+    assert desk.accepted == [step(opened()), step(request(1)), step(request(2))]
+
+
+def test_a_log_that_fails_while_rows_are_appended_stops_the_journal_without_an_exception(desk: Desk) -> None:
+    class Failing(HandWorkedLog):
+        def append(self, *arguments: object, **more: object) -> None:
+            self.fail("the writer is gone")
+            super().append([], lambda _: None)
+
+    log = Failing()
+    soon: list[Callable[[], object]] = []
+    journal = Journal(log, soon.append)
+    journal.add(step(opened()))
+    soon.pop()()
+    assert str(journal.failure) == "the writer is gone"
+    assert journal.idle
