@@ -16,6 +16,7 @@ from events import codes
 from events.event import Decided, Observed, Origin
 from events.jsonrpc import FRAME_LIMIT
 from events.observed import MessageMalformed
+from operators.authorize import ANONYMOUS
 
 CHUNK: Final = 256 * 1024
 
@@ -136,7 +137,7 @@ async def stdio(gate: Gate, window: int, source: int, sink: int) -> AsyncIterato
     """
     outlet = PipeOutlet(sink)
     loop = asyncio.get_running_loop()
-    lines = Lines(gate.open("stdio", "", "anonymous", outlet), gate, window)
+    lines = Lines(gate.open("stdio", "", ANONYMOUS, outlet), gate, window)
     transport, _ = await loop.connect_read_pipe(lambda: lines, os.fdopen(source, "rb", buffering=0))
     try:
         yield lines.ended

@@ -7,7 +7,6 @@ once it has something to tell before its answer; until then the status is still 
 import asyncio
 import secrets
 from collections import deque
-from contextlib import suppress
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -19,16 +18,23 @@ from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed
 from events.message import Message
 from events.observed import Headers, MessageMalformed, RequestOverflowed, RequestReceived
+from operators.authorize import ANONYMOUS
 from operators.era import is_modern
 from operators.versions import LEGACY, META_CLIENT
 
 SESSION_HEADER: Final = "Mcp-Session-Id"
 MOST_SESSIONS: Final = 100_000
+"""Sessions that are kept by handle, and as many by trace."""
+
+MOST_CLIENTS: Final = 64
+"""Clients that are told apart on one connection; those that come later share a session."""
+
 MOST_WAITING: Final = 16 * 1024 * 1024
 """Bytes that may wait for a client that does not read its stream; then the stream is cut off."""
 
 KEEP_ALIVE: Final = 15.0
-"""Seconds after which a silent stream is sent a comment, so that proxies keep it open."""
+"""Seconds after which a silent response becomes a stream, and a silent stream is sent a comment, so that proxies keep
+it open."""
 
 _JSON: Final = {"Content-Type": "application/json"}
 _STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -61,21 +67,22 @@ _LEGACY_STATUS: Final = {
 class Exchange:
     """What is to go out on one response, in order."""
 
-    __slots__ = ("_frames", "_waiter", "bytes")
+    __slots__ = ("_frames", "_waiter", "bytes", "since")
 
-    def __init__(self) -> None:
-        self._frames: deque[tuple[Decided, bytes]] = deque()
+    def __init__(self, since: float) -> None:
+        self.since = since  # when a client began to wait in silence, in the event loop's seconds
+        self._frames: deque[tuple[Decided | None, bytes]] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self.bytes = 0
 
-    def put(self, decision: Decided, frame: bytes) -> None:
-        """Add a frame."""
+    def put(self, decision: Decided | None, frame: bytes) -> None:
+        """Add a frame; with None, a sign of life."""
         self._frames.append((decision, frame))
         self.bytes += len(frame)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def get(self) -> tuple[Decided, bytes]:
+    async def get(self) -> tuple[Decided | None, bytes]:
         """The next frame, with the decision that made it."""
         if not self._frames:
             self._waiter = asyncio.get_running_loop().create_future()
@@ -101,7 +108,7 @@ class HttpOutlet:
 
     def expect(self, fact: Observed) -> Exchange:
         """Wait for what becomes of ``fact``."""
-        exchange = self.exchanges[_key(fact)] = Exchange()
+        exchange = self.exchanges[_key(fact)] = Exchange(self.used)
         return exchange
 
     def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
@@ -135,6 +142,7 @@ class HttpEndpoint:
         self._idle = idle
         self._legacy: dict[str, Session] = {}
         self._traces: dict[str, Session] = {}
+        self._open_exchanges: set[Exchange] = set()
         self._now = asyncio.get_running_loop().time
 
     async def __call__(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
@@ -158,6 +166,11 @@ class HttpEndpoint:
                 if isinstance(outlet, HttpOutlet) and outlet.used < late and not session.pending:
                     del sessions[key]
                     session.close("nobody used it")
+        silent = self._now() - KEEP_ALIVE
+        for exchange in self._open_exchanges:
+            if exchange.since < silent:
+                exchange.since = self._now()
+                exchange.put(None, b"")
 
     async def _post(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         head = request.headers
@@ -189,20 +202,24 @@ class HttpEndpoint:
         """The session of a stateless request: its trace's, else its client's on this connection."""
         if b'"traceparent"' in raw and (trace := _trace(raw)):
             session = self._traces.get(trace)
-            if session is None:
+            if session is None and len(self._traces) < MOST_SESSIONS:
                 session = self._traces[trace] = self._open(request, trace)
-            if not session.pending:  # ids of two clients may collide: a busy trace gets another session
+            if (
+                session is not None and not session.pending
+            ):  # ids of two clients may collide: a busy trace gets another session
                 return session
         if connection.sessions is None:
             connection.sessions = {}
         client = _client(raw)
+        if client not in connection.sessions and len(connection.sessions) >= MOST_CLIENTS:
+            client = next(iter(connection.sessions))
         session = connection.sessions.get(client)
         if session is None:
             session = connection.sessions[client] = self._open(request)
         return session
 
     def _open(self, request: web.BaseRequest, trace: str = "") -> Session:
-        return self._gate.open("http", request.remote or "", "anonymous", HttpOutlet(self._now()), trace)
+        return self._gate.open("http", request.remote or "", ANONYMOUS, HttpOutlet(self._now()), trace)
 
     async def _first(self, request: web.BaseRequest, raw: bytes, headers: Headers) -> web.StreamResponse:
         """A message outside any session: the handshake that begins one, or a mistake."""
@@ -256,6 +273,7 @@ class HttpEndpoint:
             session.push(fact)
             return web.Response(status=202 if await self._gate.durable(fact) else 503)
         exchange = outlet.expect(fact)
+        self._open_exchanges.add(exchange)
         session.push(fact)
         try:
             decision, frame = await exchange.get()
@@ -264,28 +282,26 @@ class HttpEndpoint:
         except (asyncio.CancelledError, ConnectionError):
             self._left(session, fact, modern=modern)
             raise
+        finally:
+            self._open_exchanges.discard(exchange)
         return _answer(decision, frame, modern=modern, token=token, status=status)
 
     async def _stream(
-        self, request: web.BaseRequest, exchange: Exchange, decision: Decided, frame: bytes
+        self, request: web.BaseRequest, exchange: Exchange, decision: Decided | None, frame: bytes
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers=_STREAM)
         await response.prepare(request)
         while True:
-            if frame:
+            if decision is None:
+                await response.write(b":\n\n")
+            elif frame:
                 await response.write(b"event: message\ndata: %b\n\n" % frame)
             if type(decision) in ENDING:
                 break
-            decision, frame = await self._next(response, exchange)
+            exchange.since = self._now()
+            decision, frame = await exchange.get()
         await response.write_eof()
         return response
-
-    async def _next(self, response: web.StreamResponse, exchange: Exchange) -> tuple[Decided, bytes]:
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(KEEP_ALIVE):
-                    return await exchange.get()
-            await response.write(b":\n\n")
 
     def _left(self, session: Session, fact: Observed, *, modern: bool) -> None:
         """The client is gone. That cancels a stateless request, and only that (2025-11-25, basic/transports)."""
@@ -294,7 +310,7 @@ class HttpEndpoint:
             session.leave(request)
 
 
-def _answer(decision: Decided, frame: bytes, *, modern: bool, token: str, status: int) -> web.Response:
+def _answer(decision: Decided | None, frame: bytes, *, modern: bool, token: str, status: int) -> web.Response:
     headers: dict[str, str] = dict(_JSON)
     match decision:
         case ResponseReady():

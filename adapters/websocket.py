@@ -14,6 +14,7 @@ from adapters.listener import READ_LIMIT, Connection, plain
 from adapters.sessions import Gate, Session
 from events import codes
 from events.event import Decided, Observed
+from operators.authorize import ANONYMOUS
 
 SUBPROTOCOL: Final = "mcp"
 
@@ -102,7 +103,7 @@ class WebSocketEndpoint:
         await socket.prepare(request)
         outlet = SocketOutlet(socket, cast(asyncio.Transport, request.transport))
         peer = request.remote or ""
-        session = self._gate.open("websocket", peer, "anonymous", outlet)
+        session = self._gate.open("websocket", peer, ANONYMOUS, outlet)
         reason = "the server stopped"
         try:
             reason = await self._talk(socket, session)

@@ -5,7 +5,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 from aiohttp import web
@@ -32,9 +32,6 @@ from pipeline.ingress import Ingress
 from pipeline.journal import Journal
 from pipeline.log import Log, LogFailed
 from pipeline.questions import Questions
-
-LOG_FAILED_EXIT: Final = 3
-"""The exit code of a server that could not record any more."""
 
 _log = structlog.get_logger(__name__)
 
@@ -142,7 +139,7 @@ async def listening(app: App) -> AsyncIterator[int]:
         await listener.shutdown(1.0)
 
 
-async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None], sink: int = 1) -> int:
+async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None], sink: int = 1) -> None:
     """Serve until told to stop.
 
     Args:
@@ -151,30 +148,23 @@ async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None
         announce: Called with the port once the server can be reached.
         sink: The file descriptor that messages go to on stdio.
 
-    Returns:
-        The exit code: 0, or :data:`LOG_FAILED_EXIT`.
-
     Raises:
-        LogFailed: The log cannot be opened.
+        LogFailed: The log cannot be opened, or has failed.
         OSError: The port cannot be opened.
     """
-    app: App | None = None
-    try:
-        async with open_log(settings.store) as log:
-            app = App(settings, offer, log)
-            _stop_on_signals(app)
-            _collect_seldom()
-            if settings.transport_type == "stdio":
-                await _serve_stdio(app, sink)
-            else:
-                async with listening(app) as port:
-                    _log.info("listening", host=settings.host, port=port)
-                    announce(port)
-                    await app.stopping.wait()
-    except LogFailed:
-        if app is None or app.failure is None:
-            raise
-    return LOG_FAILED_EXIT if app.failure is not None else 0
+    async with open_log(settings.store) as log:
+        app = App(settings, offer, log)
+        _stop_on_signals(app)
+        _collect_seldom()
+        if settings.transport_type == "stdio":
+            await _serve_stdio(app, sink)
+        else:
+            async with listening(app) as port:
+                _log.info("listening", host=settings.host, port=port)
+                announce(port)
+                await app.stopping.wait()
+        if app.failure is not None:
+            raise app.failure
 
 
 async def _serve_stdio(app: App, sink: int) -> None:

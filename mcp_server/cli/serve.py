@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from mcp_server.loader import LoadError, load
 
 from mcp_server.app import serve
 from mcp_server.config import Settings, SettingsError, from_environment
 from mcp_server.features.server import MCPServer
+from mcp_server.loader import LoadError, load
 from mcp_server.logs import configure
 from mcp_server.stores import StoreError
 from pipeline.log import LogFailed
@@ -54,13 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
         sink = _own_standard_output() if settings.transport_type == "stdio" else 1
         server = _server(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(serve(settings, server.catalogue(), lambda port: _announce(settings, port), sink))
+            runner.run(serve(settings, server.catalogue(), lambda port: _announce(settings, port), sink))
     except (LoadError, StoreError) as error:
         return _say(str(error), 2)
     except LogFailed as error:
         return _say(str(error), 3)
     except OSError as error:
         return _say(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}", 4)
+    return 0
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
