@@ -115,13 +115,17 @@ def check_structure(raw: bytes) -> None:
     Raises:
         ValueError: It is nested too deeply, or has too many values.
     """
-    bare = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
-    outside = b"".join(bare.split(b'"')[::2])
+    outside = _without_strings(raw)
     brackets = outside.translate(None, _NOT_BRACKETS)
     if outside.count(b",") + len(brackets) // 2 > VALUE_LIMIT:
         raise ValueError(f"it has more than {VALUE_LIMIT} values")
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > DEPTH_LIMIT:
         raise ValueError(f"it is nested deeper than {DEPTH_LIMIT} levels")
+
+
+def _without_strings(raw: bytes) -> bytes:
+    bare = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    return b"".join(bare.split(b'"')[::2])
 
 
 def id_text(request: RequestId | None) -> bytes:
@@ -137,7 +141,7 @@ def _unreadable(raw: bytes, error: Exception) -> str:
         raw.decode()
     except UnicodeDecodeError as bad:
         return f"not UTF-8: the byte at offset {bad.start} is wrong"
-    if _DIGITS.search(raw):
+    if _DIGITS.search(_without_strings(raw)):
         return "a number has more than 4300 digits"
     return f"not readable as JSON: {error}"
 
