@@ -1,6 +1,7 @@
 """What every transport does alike: open a session, take messages in, give answers out."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -24,6 +25,8 @@ from events.observed import (
 )
 from pipeline.ingress import Ingress
 from pipeline.journal import Journal, Recorded
+
+_log: Final = logging.getLogger(__name__)
 
 ENDING: Final = frozenset({ResponseReady, ErrorReady, RequestCancelled})
 """The decisions after which a request is owed nothing."""
@@ -116,6 +119,7 @@ class Session:
         if self._gate.journal.failure is None:
             self._gate.ingress.push(SessionClosed(Origin(self.id, None, self._gate.clock()), reason))
         self._gate.forget(self)
+        _log.info("session closed", extra={"session": self.id, "reason": reason})
 
     def _repeated(self, raw: bytes, origin: Origin) -> MessageMalformed:
         problem = f"the request id {id_text(origin.request).decode()} is already in flight in this session"
@@ -147,6 +151,7 @@ class Gate:
         at = self.clock()
         session = Session(self, new_session_id(at), principal, outlet)
         self.sessions[session.id] = session
+        _log.info("session opened", extra={"session": session.id, "transport": transport, "trace": trace})
         if self.journal.failure is None:
             origin = Origin(session.id, None, at)
             self.ingress.push(SessionOpened(origin, transport, peer, principal, self._policy, trace))

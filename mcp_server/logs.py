@@ -18,7 +18,7 @@ def configure(level: str, file: str) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.ExtraAdder(allow=["session", "request", "trace", "method"]),
+        structlog.stdlib.ExtraAdder(allow=["session", "request", "trace", "method", "transport", "reason"]),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _without_values,
     ]
