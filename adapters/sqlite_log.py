@@ -141,8 +141,9 @@ class SqliteLog:
         failed_before = self._failure is not None
         if not failed_before:
             self._link.transport.write_eof()
-        if not await asyncio.to_thread(sqlite_process.leave, self._process):
+        if not await asyncio.to_thread(sqlite_process.has_left, self._process):
             self.fail(f"the writer of {self._path} did not end in time")
+            await asyncio.to_thread(sqlite_process.kill, self._process)
         await self._link.lost
         if self._failure is not None and not failed_before:
             raise self._failure
@@ -150,8 +151,7 @@ class SqliteLog:
     async def _abandon(self) -> None:
         self._closing = True
         self._link.transport.abort()
-        self._process.kill()
-        await asyncio.to_thread(self._process.wait)
+        await asyncio.to_thread(sqlite_process.kill, self._process)
 
     def stored(self, submissions: int, position: int) -> None:
         """Take the writer's word that the oldest ``submissions`` are durable, from ``position`` on."""
@@ -181,8 +181,10 @@ class SqliteLog:
 
     def left(self, error: Exception | None) -> None:
         """Take note that the writer has gone."""
-        if self._queue or not self._closing:
-            self.fail(f"the writer of {self._path} ended before its time" + (f": {error}" if error else ""))
+        if error is not None and not isinstance(error, OSError):
+            self.fail(f"what waited for {self._path} raised an error: {error!r}")
+        elif self._queue or not self._closing:
+            self.fail(f"the writer of {self._path} ended before its time")
 
 
 class _Link(asyncio.Protocol):

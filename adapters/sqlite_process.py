@@ -77,12 +77,16 @@ def _try_lock(lock: int) -> bool:
     return True
 
 
-def leave(process: subprocess.Popen[bytes]) -> bool:
-    """Wait until a writer that was told to leave has left; False when it had to be killed."""
+def has_left(process: subprocess.Popen[bytes]) -> bool:
+    """Wait until a writer that was told to leave has left; False when it takes too long."""
     try:
         process.wait(EXIT_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
         return False
     return True
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a writer. Nothing that it has acknowledged is lost."""
+    process.kill()
+    process.wait()

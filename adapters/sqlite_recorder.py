@@ -123,7 +123,8 @@ class SqliteRecorder(SQLiteApplicationRecorder):
         with self._lock:
             self._failure = self._failure or "the recorder is closed"
             self._socket.close()
-            sqlite_process.leave(self._process)
+            if not sqlite_process.has_left(self._process):
+                sqlite_process.kill(self._process)
         self.datastore.close()
 
 
