@@ -127,7 +127,8 @@ class Calls:
                 raise  # cancelled by us, who have told why
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "the call was cancelled from within")
         except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and others go on
-            _log.exception("call failed", extra={"session": call.session, "request": call.request, "method": call.method})
+            about = {"session": call.session, "request": call.request, "method": call.method}
+            _log.exception("call failed", extra=about)
             detail = f"{type(error).__module__}.{type(error).__qualname__}"
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", None, detail)
         if self._jobs.get(key) is job:
