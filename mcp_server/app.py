@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
+from adapters.audit_projector import Projector, start_projector
 from adapters.clock import Clock
 from adapters.guard import Guard
 from adapters.listener import Connection, Listener, Route
@@ -25,7 +26,7 @@ from adapters.websocket import WebSocketEndpoint
 from mcp_server.config import Settings
 from mcp_server.effects import Effects
 from mcp_server.running import Calls, Catalogue
-from mcp_server.stores import open_log
+from mcp_server.stores import MEMORY, open_log, sqlite_path
 from operators.policy import CacheRule, Policy, dump
 from pipeline.chain import chain
 from pipeline.ingress import Ingress
@@ -54,7 +55,7 @@ class App:
         failure: Why the log failed; None while all is well.
     """
 
-    def __init__(self, settings: Settings, offer: Offer, log: Log) -> None:
+    def __init__(self, settings: Settings, offer: Offer, log: Log, projector: Projector | None = None) -> None:
         self.settings = settings
         self.stopping = asyncio.Event()
         self.failure: LogFailed | None = None
@@ -71,6 +72,10 @@ class App:
                 "mcp_log_failed": ("1 when nothing can be recorded any more", lambda: log.failure is not None),
                 "mcp_cache_entries": ("Results in the cache", lambda: len(cache)),
                 "mcp_cache_bytes": ("Their size together", lambda: cache.bytes),
+                "mcp_audit_lag_records": (
+                    "Records that are not in the audit view yet; -1 when unknown",
+                    projector.lag if projector else lambda: -1,
+                ),
             }
         )
 
@@ -139,6 +144,19 @@ async def listening(app: App) -> AsyncIterator[int]:
         await listener.shutdown(1.0)
 
 
+@asynccontextmanager
+async def auditing(settings: Settings) -> AsyncIterator[Projector | None]:
+    """Keep the audit view up to date meanwhile, where there is one."""
+    if not settings.audit or settings.store == MEMORY:
+        yield None
+        return
+    projector = start_projector(sqlite_path(settings.store))
+    try:
+        yield projector
+    finally:
+        projector.stop()  # what it opened belongs to this thread; and by now nobody else is waiting
+
+
 async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None], sink: int = 1) -> None:
     """Serve until told to stop.
 
@@ -152,8 +170,8 @@ async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None
         LogFailed: The log cannot be opened, or has failed.
         OSError: The port cannot be opened.
     """
-    async with open_log(settings.store) as log:
-        app = App(settings, offer, log)
+    async with open_log(settings.store) as log, auditing(settings) as projector:
+        app = App(settings, offer, log, projector)
         _stop_on_signals(app)
         _collect_seldom()
         if settings.transport_type == "stdio":

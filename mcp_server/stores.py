@@ -3,10 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Final
 
 from adapters.memory_log import MemoryLog
 from adapters.sqlite_log import open_sqlite_log
 from pipeline.log import Log
+
+MEMORY: Final = "memory:"
+"""The store that lasts as long as its process."""
 
 
 class StoreError(ValueError):
@@ -33,7 +37,7 @@ async def open_log(store: str) -> AsyncIterator[Log]:
         StoreError: The URL is wrong.
         LogFailed: It cannot be opened.
     """
-    if store == "memory:":
+    if store == MEMORY:
         yield MemoryLog()
         return
     async with open_sqlite_log(sqlite_path(store)) as log:
