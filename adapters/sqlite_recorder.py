@@ -139,8 +139,8 @@ class _Subscription(ListenNotifySubscription[SqliteRecorder]):
         self._recorder.unlisten(self._has_been_notified)
 
 
-class Factory(SQLiteFactory):
-    """Gives applications this recorder, when ``PERSISTENCE_MODULE`` names this module.
+class ApplicationFactory(SQLiteFactory):
+    """Gives applications this recorder, when ``PERSISTENCE_MODULE`` is ``adapters.sqlite_recorder:ApplicationFactory``.
 
     They go without snapshots: those would take a second connection that writes.
     """
