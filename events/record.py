@@ -26,6 +26,10 @@ class UnreadableRecord(ValueError):
     """A stored row is no record: damaged, or written by a later version."""
 
 
+_DAMAGE: Final = (msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
+"""What reading a row that is none can raise."""
+
+
 class _Shape:
     """How one class of event is taken apart and put together."""
 
@@ -47,14 +51,14 @@ class _Shape:
             event.__name__, [*head_types[: len(head)], *stored], array_like=True, frozen=True, gc=False
         )
         self.rest = _tuple_getter(*fields) if fields else _nothing
-        self.messages = [index for index, field in enumerate(fields) if hints[field] is Message]
+        self.message = next((index for index, field in enumerate(fields) if hints[field] is Message), None)
 
     def build(self, session: SessionId, values: list[Any], at: float) -> Event:
         """Make the event again. A row older than a field takes the field's default."""
         row: Any = msgspec.convert(values, self.row)
         rest = self.rest(row)
-        if self.messages:
-            rest = tuple(Message(value) if i in self.messages else value for i, value in enumerate(rest))
+        if (index := self.message) is not None:
+            rest = (*rest[:index], Message(rest[index]), *rest[index + 1 :])
         return self.event(Origin(session, row.request, row.at if self.fact else at), *rest)
 
 
@@ -77,9 +81,16 @@ def _classes(module: object, kind: type[Event]) -> Iterable[type[Event]]:
     )
 
 
-_SHAPES: Final = {
-    event.__name__: _Shape(event) for event in (*_classes(observed, Observed), *_classes(decided, Decided))
-}
+class _Registry(dict[str, _Shape]):
+    """The closed table of tags."""
+
+    def __missing__(self, tag: object) -> _Shape:
+        raise UnreadableRecord(f"{str(tag)[:64]!r} is no event known to this version")
+
+
+_SHAPES: Final = _Registry(
+    (event.__name__, _Shape(event)) for event in (*_classes(observed, Observed), *_classes(decided, Decided))
+)
 _VALUES: Final = {shape.event: (tag, shape.values) for tag, shape in _SHAPES.items()}
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
@@ -113,7 +124,7 @@ def unpack(state: bytes, session: SessionId) -> list[Step]:
     """
     try:
         return [_step(session, row) for row in _decode(state)]
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         raise UnreadableRecord(f"a record of session {session} cannot be read: {error}") from error
 
 
@@ -125,26 +136,19 @@ def unpack_facts(state: bytes, session: SessionId) -> list[Observed]:
     """
     try:
         return [_fact(session, row) for row in _decode(state)]
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError) as error:
+    except _DAMAGE as error:
         raise UnreadableRecord(f"a record of session {session} cannot be read: {error}") from error
 
 
 def _fact(session: SessionId, row: Sequence[Any]) -> Observed:
-    fact = _shape(row[0]).build(session, row[1], 0.0)
-    if not isinstance(fact, Observed):
+    shape = _SHAPES[row[0]]
+    if not shape.fact:
         raise UnreadableRecord(f"{row[0]} stands where a fact belongs")
-    return fact
+    return shape.build(session, row[1], 0.0)  # type: ignore[return-value]  # its shape says so
 
 
 def _step(session: SessionId, row: Sequence[Any]) -> Step:
     fact = _fact(session, row)
     at = fact.origin.at
-    decisions = tuple(_shape(row[i]).build(session, row[i + 1], at) for i in range(2, len(row), 2))
-    return Step(fact, decisions)  # type: ignore[arg-type]  # decisions by their tags
-
-
-def _shape(tag: object) -> _Shape:
-    shape = _SHAPES.get(tag) if isinstance(tag, str) else None
-    if shape is None:
-        raise UnreadableRecord(f"{str(tag)[:64]!r} is no event known to this version")
-    return shape
+    decisions = [_SHAPES[row[i]].build(session, row[i + 1], at) for i in range(2, len(row), 2)]
+    return Step(fact, tuple(decisions))  # type: ignore[arg-type]  # decisions by their tags

@@ -1,0 +1,142 @@
+"""The process that keeps the audit view up to date while a server writes the log.
+
+It is started by the server with a pipe as its standard input, and leaves when that ends: the server has stopped, or
+died. What it had not taken in by then, it or a command takes in the next time.
+"""
+
+import fcntl
+import gc
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from adapters.audit_reader import AuditReader, UnreadableView
+from adapters.audit_schema import view_path
+from adapters.audit_view import AuditView, UnwritableView
+from adapters.sqlite_reader import SqliteReader, UnreadableLog
+
+NICENESS: Final = 10
+"""How far it stands back: answering requests comes first."""
+
+_IDLE_SECONDS: Final = 0.1  # between looks into a log in which nothing is new
+_RETRY_SECONDS: Final = 5.0  # after a failure; a full disk may have room again
+
+
+class Projector:
+    """A projector at work."""
+
+    def __init__(self, log: Path, process: subprocess.Popen[bytes]) -> None:
+        """Made by :func:`start_projector`."""
+        self._log = log
+        self._process = process
+        self._readers: tuple[SqliteReader, AuditReader] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still works."""
+        return self._process.poll() is None
+
+    def lag(self) -> int:
+        """Records in the log that are not in the view yet; -1 when that cannot be told."""
+        try:
+            if self._readers is None:
+                self._readers = SqliteReader(self._log), AuditReader(view_path(self._log))
+            log, view = self._readers
+            return max(0, log.last() - view.position())
+        except (UnreadableLog, UnreadableView):
+            return -1
+
+    def stop(self) -> None:
+        """Let it finish its batch and leave; wait for that."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        try:
+            self._process.wait(_RETRY_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._readers is not None:
+            for reader in self._readers:
+                reader.close()
+
+
+def start_projector(log: Path) -> Projector:
+    """Keep the view of the log at ``log`` up to date until stopped, or until this process ends."""
+    command = [sys.executable, "-P", "-m", "adapters.audit_projector", str(log.absolute())]
+    process = subprocess.Popen(  # noqa: S603 - our own module
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    return Projector(log.absolute(), process)
+
+
+def is_running(view: Path) -> bool:
+    """Whether a projector keeps ``view`` up to date."""
+    try:
+        lock = os.open(_lock_path(view), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def _lock_path(view: Path) -> Path:
+    return view.with_name(f"{view.name}.projector")
+
+
+def main(log: Path) -> int:
+    """Follow the log until standard input ends; returns the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # meant for the server, which will tell us
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a batch that is cut off was never begun
+    os.nice(NICENESS)
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)  # rows by the thousand, and no cycles among them
+    lock = os.open(_lock_path(view_path(log)), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _say("the audit view has a projector already", 0)
+    problem = ""
+    while True:
+        try:
+            _follow(log)
+        except (UnreadableLog, UnwritableView) as error:
+            if str(error) != problem:
+                _say(problem := str(error), 3)
+            if not _ended(_RETRY_SECONDS):
+                continue
+        return 0
+
+
+def _follow(log: Path) -> None:
+    with SqliteReader(log) as reader, AuditView(view_path(log), reader) as view:
+        busy = True
+        while not _ended(0.0 if busy else _IDLE_SECONDS):
+            busy = view.behind > 0 or not view.indexed
+            if busy:
+                view.advance()
+
+
+def _ended(seconds: float) -> bool:
+    """Whether standard input ends within ``seconds``."""
+    readable, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(readable) and not os.read(sys.stdin.fileno(), 4096)
+
+
+def _say(problem: str, code: int) -> int:
+    with suppress(OSError):
+        print(f"mcp-rewind audit projector: {problem}", file=sys.stderr, flush=True)  # noqa: T201 - its only way to say
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
