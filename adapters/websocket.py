@@ -26,18 +26,24 @@ HIGH_WATER: Final = 64 * 1024
 
 
 class SocketOutlet:
-    """The way out of a websocket: at once while the socket takes it, in order behind a task when it does not."""
+    """The way out of a websocket: at once while the socket takes it, in order behind a task when it does not.
 
-    __slots__ = ("_bytes", "_closing", "_queue", "_socket", "_task", "_transport", "overflowed")
+    Attributes:
+        used: When a message last came, in seconds since the epoch.
+        ended: Why we ended the connection; empty when the peer did.
+    """
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+    __slots__ = ("_bytes", "_closing", "_queue", "_socket", "_task", "_transport", "ended", "used")
+
+    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, now: float) -> None:
+        self.used = now
+        self.ended = ""
         self._socket = socket
         self._transport = transport
         self._queue: deque[bytes] | None = None
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self.overflowed = False
 
     def deliver(self, _fact: Observed, _decision: Decided, frame: bytes) -> None:
         """Send a frame."""
@@ -50,6 +56,7 @@ class SocketOutlet:
 
     def close(self, reason: str) -> None:
         """Send what waits, then close."""
+        self.ended = self.ended or reason
         self._closing = asyncio.create_task(self._close(reason))
 
     def _wait(self, frame: bytes) -> None:
@@ -59,7 +66,7 @@ class SocketOutlet:
         self._queue.append(frame)
         self._bytes += len(frame)
         if self._bytes > MOST_WAITING:
-            self.overflowed = True
+            self.ended = "the peer did not read"
             self._transport.abort()
 
     async def _drain(self) -> None:
@@ -84,38 +91,48 @@ class WebSocketEndpoint:
     """Carries websocket connections.
 
     Args:
+        gate: Where sessions are opened.
         window: Unanswered requests that one connection may have; then we stop reading, and TCP slows the peer down.
-        heartbeat: Seconds between pings; a peer that answers none is gone.
+        idle: Seconds after which a connection that is not used is closed.
     """
 
-    def __init__(self, gate: Gate, window: int, heartbeat: float | None = None) -> None:
+    def __init__(self, gate: Gate, window: int, idle: float) -> None:
         self._gate = gate
         self._window = window
-        self._heartbeat = heartbeat
+        self._idle = idle
+        self._open: dict[Session, SocketOutlet] = {}
 
     async def __call__(self, request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
         """Answer an upgrade, and stay until the peer leaves."""
-        socket = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), max_msg_size=READ_LIMIT, compress=False, heartbeat=self._heartbeat
-        )
+        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=READ_LIMIT, compress=False)
         if not socket.can_prepare(request):
             return plain(426, "this is a websocket endpoint: subprotocol mcp", {"Upgrade": "websocket"})
         await socket.prepare(request)
-        outlet = SocketOutlet(socket, cast(asyncio.Transport, request.transport))
-        peer = request.remote or ""
-        session = self._gate.open("websocket", peer, ANONYMOUS, outlet)
+        outlet = SocketOutlet(socket, cast(asyncio.Transport, request.transport), self._gate.clock())
+        session = self._gate.open("websocket", request.remote or "", ANONYMOUS, outlet)
+        self._open[session] = outlet
         reason = "the server stopped"
         try:
-            reason = await self._talk(socket, session)
+            reason = await self._talk(socket, session, outlet)
         finally:
-            session.close("the peer did not read" if outlet.overflowed else reason)
+            del self._open[session]
+            session.close(outlet.ended or reason)
         return socket
 
-    async def _talk(self, socket: web.WebSocketResponse, session: Session) -> str:
+    def sweep(self) -> None:
+        """Close what nobody uses. To be called every second or so."""
+        late = self._gate.clock() - self._idle
+        for session, outlet in self._open.items():
+            if outlet.used < late and not session.pending and not outlet.ended:
+                outlet.close("nobody used it")
+
+    async def _talk(self, socket: web.WebSocketResponse, session: Session, outlet: SocketOutlet) -> str:
         while True:
             message = await socket.receive()
             if message.type is WSMsgType.TEXT:
-                session.push(session.read(message.data.encode()))
+                fact = session.read(message.data.encode())
+                outlet.used = fact.origin.at
+                session.push(fact)
             elif message.type is WSMsgType.BINARY:
                 session.push(session.malformed(message.data, codes.INVALID_REQUEST, "a message is a text frame"))
             else:

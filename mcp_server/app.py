@@ -125,8 +125,9 @@ async def listening(app: App) -> AsyncIterator[int]:
     """Open the network side of ``app``; yields the port."""
     settings = app.settings
     http = HttpEndpoint(app.gate, settings.session_idle)
+    websocket = WebSocketEndpoint(app.gate, settings.connection_window, settings.session_idle)
     listener = Listener(
-        {"/mcp": http, "/ws": WebSocketEndpoint(app.gate, settings.connection_window), **_operations(app)},
+        {"/mcp": http, "/ws": websocket, **_operations(app)},
         Guard(settings.allowed_hosts, settings.allowed_origins),
         head_timeout=settings.head_timeout,
         body_timeout=settings.body_timeout,
@@ -134,7 +135,7 @@ async def listening(app: App) -> AsyncIterator[int]:
     )
     loop = asyncio.get_running_loop()
     server = await loop.create_server(listener, settings.host, settings.port, backlog=1024)
-    tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, app.calls.expire))
+    tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, websocket.sweep, app.calls.expire))
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -43,7 +43,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
         server_window: Unanswered requests of all together; more are refused with a time to try again.
         max_connections: Connections that are open at once.
         call_timeout: Seconds that a call may take.
-        session_idle: Seconds after which an unused session over HTTP is closed.
+        session_idle: Seconds after which an unused session is closed.
         head_timeout: Seconds in which a connection must bring its first request head.
         body_timeout: Seconds in which a request must bring its body.
         drain_timeout: Seconds for which calls may go on after the server was told to stop.
