@@ -48,7 +48,11 @@ class SqliteReader:
         self._path = path.absolute()
         if not self._path.is_file():
             raise UnreadableLog(f"there is no log at {self._path}; name a file that a server has written")
-        self._db = connect_read_only(self._path)
+        try:
+            self._db = connect_read_only(self._path)
+        except sqlite3.Error as error:
+            reason = f"{self._path} may not be read; read it as the user that runs the server"
+            raise UnreadableLog(reason) from error
         try:
             problem = problem_with(self._db) or (None if has_table(self._db) else "holds no log yet")
         except sqlite3.Error as error:
