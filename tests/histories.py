@@ -50,16 +50,16 @@ POLICY = Policy(
     cache=(CacheRule("tools/call", "add", 60.0), CacheRule("tools/list", "", 60.0, public=True)),
 )
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+texts = st.text(max_size=8)
 integers = st.integers(-(2**63), 2**63 - 1)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 request_ids = st.one_of(st.integers(1, 3), integers, texts)
 json_values = st.recursive(
     st.one_of(st.none(), st.booleans(), integers, numbers, texts),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),
-    max_leaves=5,
+    max_leaves=3,
 )
-objects = st.dictionaries(texts, json_values, max_size=4)
+objects = st.dictionaries(texts, json_values, max_size=2)
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:
@@ -83,7 +83,7 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         case origin if origin is Literal:
             return st.sampled_from(arguments)
         case origin if origin is dict:
-            return st.dictionaries(*(values(each) for each in arguments), max_size=4)
+            return st.dictionaries(*(values(each) for each in arguments), max_size=2)
         case origin if origin is tuple and arguments[1:] == (...,):
             return st.lists(values(arguments[0]), max_size=3).map(tuple)
         case origin if origin is tuple:

@@ -21,7 +21,7 @@ from operators.respond import respond
 from operators.stage import Stage, fuse, no_state, stage
 from tests.facts import OTHER, cancelled, closed, left, opened, origin, request, returned
 from tests.histories import POLICY, histories
-from tests.passing import through
+from tests.passing import steps_of, through
 
 
 class Count:
@@ -164,14 +164,6 @@ def test_a_subscription_that_ends_hears_nothing_more() -> None:
     subscription.dispose()
     source.on_next(request(2))
     assert numbers(out) == ["1"]
-
-
-def steps_of(operator: Callable[[Observable[Observed]], Observable[Step]], *facts: Observed) -> list[Step]:
-    source, out = Subject[Observed](), list[Step]()
-    operator(source).subscribe(out.append)
-    for fact in facts:
-        source.on_next(fact)
-    return out
 
 
 def composed(*stages: Stage) -> Callable[[Observable[Observed]], Observable[Step]]:

@@ -1,0 +1,49 @@
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from events.message import Message, RepeatedKey, parse
+from tests.facts import message
+from tests.histories import objects
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "name"),
+    [
+        ("tools/call", {"name": "echo"}, "echo"),
+        ("prompts/get", {"name": "greet", "uri": "u"}, "greet"),
+        ("resources/read", {"uri": "file:///a"}, "file:///a"),
+        ("resources/read", {"uri": "file:///a", "name": "other"}, "file:///a"),
+        ("resources/read", {"name": "other"}, ""),
+        ("tools/call", {"uri": "u"}, ""),
+        ("tools/call", {"name": ["echo"]}, ""),
+        ("tools/list", {}, ""),
+    ],
+)
+def test_a_message_names_what_its_method_is_applied_to(method: str, params: dict[str, Any], name: str) -> None:
+    assert message(1, method, params).name == name
+
+
+def test_two_messages_are_equal_when_their_bytes_are() -> None:
+    assert Message(b'{"a":1}') == Message(b'{"a":1}')
+    assert Message(b'{"a":1}') != Message(b'{"a": 1}')
+    assert len({Message(b'{"a":1}'), Message(b'{"a":1}'), Message(b"{}")}) == 2
+
+
+def test_metadata_that_is_no_object_is_none() -> None:
+    assert Message(b'{"params":{"_meta":[1]}}').meta == {}
+    assert Message(b'{"params":[1]}').params == {}
+
+
+def test_a_repeated_key_is_named() -> None:
+    with pytest.raises(RepeatedKey, match="the key 'b' appears twice in one object"):
+        parse(b'{"a":{"c":1},"b":1,"d":2,"b":3}')
+    assert parse(b'{"a":{"a":1},"b":{"a":1}}') == {"a": {"a": 1}, "b": {"a": 1}}
+
+
+@given(objects)
+def test_whatever_the_spelling_the_values_are_the_same(body: dict[str, Any]) -> None:
+    for text in (json.dumps(body), json.dumps(body, indent=1, sort_keys=True), json.dumps(body, ensure_ascii=False)):
+        assert parse(text.encode()) == body

@@ -1,0 +1,125 @@
+"""Writes the golden log of this version: ``python -m tests.golden.make``.
+
+One line for each record: a session, a version, the stored bytes in hexadecimal digits. First a whole session as the
+chain decides it, then one record for each class of event, its fields filled from their names. A log that was released
+is never written again: later versions read it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from events.event import Decided, Event, Observed, Origin, Step
+from events.message import Message
+from events.observed import CacheMissed, Headers, RequestOverflowed
+from events.record import pack
+from mcp_server import __version__
+from operators.measure import NoMeter
+from pipeline.chain import chain
+from tests.facts import (
+    SESSION,
+    cancelled,
+    closed,
+    failed,
+    frame,
+    hit,
+    left,
+    logged,
+    message,
+    missed,
+    modern,
+    opened,
+    origin,
+    permitted,
+    progressed,
+    read,
+    refused,
+    request,
+    returned,
+    yielded,
+)
+from tests.histories import EVENTS, POLICY
+from tests.passing import steps_of
+
+FOLDER = Path(__file__).parent
+CALL = {"name": "echo", "arguments": {"text": "\u00fc", "n": 2**70, "x": 1.0}, "_meta": {"progressToken": "t"}}
+
+HISTORY: tuple[Observed, ...] = (
+    opened(1.0, policy=POLICY),
+    request(0, "initialize", {"protocolVersion": "2025-11-25", "clientInfo": {"name": "c", "version": "1"}}, at=1.5),
+    returned(0, b'{"protocolVersion":"2025-11-25"}', at=1.5),
+    read(frame(None, "notifications/initialized"), at=1.75),
+    request(1, "tools/list", at=2.0),
+    missed(1, at=2.0),
+    returned(1, b'{"tools":[]}', at=2.25),
+    request("1", "tools/list", at=2.5),
+    hit("1", b'{"tools":[]}', at=2.5),
+    request(2, "tools/call", CALL, at=3.0),
+    permitted(2, at=3.0),
+    progressed(2, 1.0, at=3.25),
+    yielded(2, at=3.5),
+    logged(2, "info", at=3.5),
+    returned(2, b'{"content":[],"isError":true}', at=4.0, is_error=True),
+    request(3, "tools/call", CALL, at=4.0),
+    refused(3, at=4.0),
+    request(4, "tools/call", {"name": "add"}, at=5.0),
+    permitted(4, at=5.0),
+    missed(4, at=5.0),
+    cancelled(4, at=5.5),
+    returned(4, at=5.75),
+    modern(5, "prompts/get", {"name": "p"}, at=6.0, headers=Headers("2026-07-28", "prompts/get", "p")),
+    failed(5, -32602, "unknown prompt: p", at=6.0),
+    modern(6, "resources/read", {"uri": "u"}, at=6.0, headers=Headers("2026-07-28", "resources/read", "other")),
+    modern(7, "resources/read", {"uri": "u"}, at=6.5, headers=Headers("2026-07-28", "resources/read", "u")),
+    left(7, at=7.0),
+    read(b'{"jsonrpc":"2.0","id":8,"method":"a","params":[]}', at=7.0),
+    read(b"\xff" * 70_000, at=7.0),
+    RequestOverflowed(origin(9, 7.5), message(9, "tools/list"), 4096, 1.0),
+    read(b'{"jsonrpc":"2.0","id":10,"result":{}}', at=7.5),
+    request(11, "tools/call", {"name": "echo"}, at=8.0),
+    request(12, "prompts/list", at=8.0),
+    closed(9.0),
+)
+
+
+def lines() -> Iterator[str]:
+    """The golden log of the code as it is."""
+    steps = steps_of(chain(POLICY, NoMeter()), *HISTORY)
+    for version, start in enumerate(range(0, len(steps), 5), 1):
+        yield line(SESSION, version, steps[start : start + 5])
+    for kind in EVENTS:
+        yield line(kind.__name__, 1, [example(kind)])
+
+
+def line(session: str, version: int, steps: list[Step]) -> str:
+    return f"{session} {version} {pack(steps).hex()}\n"
+
+
+def example(kind: type[Event]) -> Step:
+    """A step with an event of ``kind`` whose every field tells its name."""
+    hints = get_type_hints(kind)
+    at = Origin(kind.__name__, "request", 1.5)
+    event: Any = kind(at, *(_value(name, hints[name]) for name in kind.__struct_fields__[1:]))
+    return Step(CacheMissed(at), (event,)) if issubclass(kind, Decided) else Step(event, ())
+
+
+def _value(name: str, hint: Any) -> Any:
+    number = sum(name.encode())
+    known: dict[Any, Any] = {
+        str: name,
+        str | int: name,
+        int: number,
+        float: number + 0.5,
+        float | None: number + 0.5,
+        bool: True,
+        bytes: name.encode(),
+        Message: Message(b'{ "%b" : 1.0 }' % name.encode()),
+        Headers | None: Headers("version", "method", "name"),
+        dict[str, object] | None: {name: [number, number + 0.5, None, True, name]},
+        tuple[tuple[str, str], ...]: ((name, "one"), (name, "two")),
+    }
+    return known[hint]
+
+
+if __name__ == "__main__":
+    (FOLDER / f"{__version__}.records").write_text("".join(lines()))
