@@ -6,7 +6,7 @@ notification, the era told by each request.
 
 import asyncio
 from collections import deque
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 from aiohttp import WSMsgType, web
 
@@ -25,6 +25,9 @@ HIGH_WATER: Final = 64 * 1024
 """Bytes in the socket's own buffer above which frames wait with us."""
 
 
+Socket = web.WebSocketResponse[Literal[False]]
+
+
 class SocketOutlet:
     """The way out of a websocket: at once while the socket takes it, in order behind a task when it does not.
 
@@ -35,7 +38,7 @@ class SocketOutlet:
 
     __slots__ = ("_bytes", "_closing", "_queue", "_socket", "_task", "_transport", "ended", "used")
 
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport, now: float) -> None:
+    def __init__(self, socket: Socket, transport: asyncio.Transport, now: float) -> None:
         self.used = now
         self.ended = ""
         self._socket = socket
@@ -104,7 +107,10 @@ class WebSocketEndpoint:
 
     async def __call__(self, request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
         """Answer an upgrade, and stay until the peer leaves."""
-        socket = web.WebSocketResponse(protocols=(SUBPROTOCOL,), max_msg_size=READ_LIMIT, compress=False)
+        # Text stays bytes: so bad UTF-8 costs that one message an error, and the others nothing.
+        socket = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,), max_msg_size=READ_LIMIT, compress=False, decode_text=False
+        )
         if not socket.can_prepare(request):
             return plain(426, "this is a websocket endpoint: subprotocol mcp", {"Upgrade": "websocket"})
         await socket.prepare(request)
@@ -126,11 +132,11 @@ class WebSocketEndpoint:
             if outlet.used < late and not session.pending and not outlet.ended:
                 outlet.close("nobody used it")
 
-    async def _talk(self, socket: web.WebSocketResponse, session: Session, outlet: SocketOutlet) -> str:
+    async def _talk(self, socket: Socket, session: Session, outlet: SocketOutlet) -> str:
         while True:
             message = await socket.receive()
             if message.type is WSMsgType.TEXT:
-                fact = session.read(message.data.encode())
+                fact = session.read(message.data)
                 outlet.used = fact.origin.at
                 session.push(fact)
             elif message.type is WSMsgType.BINARY:
@@ -149,13 +155,13 @@ class WebSocketEndpoint:
         session.when_room(None)
 
 
-def _reason(kind: WSMsgType, socket: web.WebSocketResponse) -> str:
+def _reason(kind: WSMsgType, socket: Socket) -> str:
     if kind is WSMsgType.ERROR:
         return f"the framing was lost: {type(socket.exception()).__name__}"
     return f"the peer left with code {socket.close_code}"
 
 
-def _send_at_once(socket: web.WebSocketResponse, frame: bytes) -> None:
+def _send_at_once(socket: Socket, frame: bytes) -> None:
     """Send without a task: below the high-water mark aiohttp's writer never suspends."""
     sending = socket.send_frame(frame, WSMsgType.TEXT)
     try:
