@@ -108,9 +108,7 @@ class WebSocketEndpoint:
     async def __call__(self, request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
         """Answer an upgrade, and stay until the peer leaves."""
         # Text stays bytes: so bad UTF-8 costs that one message an error, and the others nothing.
-        socket = web.WebSocketResponse(
-            protocols=(SUBPROTOCOL,), max_msg_size=READ_LIMIT, compress=False, decode_text=False
-        )
+        socket = Socket(protocols=(SUBPROTOCOL,), max_msg_size=READ_LIMIT, compress=False, decode_text=False)
         if not socket.can_prepare(request):
             return plain(426, "this is a websocket endpoint: subprotocol mcp", {"Upgrade": "websocket"})
         await socket.prepare(request)
