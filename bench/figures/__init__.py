@@ -1,7 +1,7 @@
 """What is measured, one family of figures in each file."""
 
 from bench.figure import Figures
-from bench.figures import append, replay, sessions, stall, throughput
+from bench.figures import append, audit, replay, sessions, stall, throughput
 
 FAMILIES: tuple[Figures, ...] = (
     throughput.HTTP,
@@ -10,6 +10,7 @@ FAMILIES: tuple[Figures, ...] = (
     throughput.WEBSOCKET_LATENCY,
     append.APPEND,
     replay.REPLAY,
+    audit.AUDIT,
     sessions.MEMORY,
     stall.STALL,
 )

@@ -75,7 +75,13 @@ def adapted(load: Load, name: str, window: float) -> Load:
 def ratio(name: str, rounds: Rounds, peer: str, goal: Goal | None) -> Result:
     """Ours against a peer, round by round."""
     values = [mine.per_second / other.per_second for mine, other in zip(rounds["ours"], rounds[peer], strict=True)]
-    words = f"{_rate(rounds['ours'])} against {_rate(rounds[peer])}{_doubts(rounds)}"
+    by_cpu = median(
+        mine.per_cpu_second / other.per_cpu_second for mine, other in zip(rounds["ours"], rounds[peer], strict=True)
+    )
+    words = (
+        f"{_rate(rounds['ours'])} against {_rate(rounds[peer])}; for each second of the servers' own processor time "
+        f"{by_cpu:.2f} x{_doubts(rounds)}"
+    )
     return judged(name, values, goal, words, ours=summary(rounds["ours"]), **{peer: summary(rounds[peer])})
 
 
