@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from adapters.audit_reader import AuditReader, UnreadableView
+from adapters.audit_errors import UnreadableView, UnwritableView
+from adapters.audit_reader import AuditReader
 from adapters.audit_schema import view_path
-from adapters.audit_view import AuditView, UnwritableView
+from adapters.audit_view import AuditView
 from adapters.sqlite_reader import SqliteReader, UnreadableLog
 
 NICENESS: Final = 10

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import quote
 
+from adapters.audit_errors import UnreadableView
 from adapters.audit_fold import PLACE_BITS
 from adapters.audit_schema import FILTERS, NAME, VERSION
 
@@ -25,10 +26,6 @@ _COLUMNS: Final = """
     calls.bytes_in, calls.bytes_out, calls.trace
 """
 _CALL: Final = f"SELECT {_COLUMNS} FROM calls JOIN sessions ON sessions.id = calls.session WHERE calls.id = ?"  # noqa: S608 - constants
-
-
-class UnreadableView(Exception):
-    """There is no view that can be read; says where and why."""
 
 
 class AuditReader:

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from eventsourcing.persistence import PersistenceError
 
+from adapters.audit_errors import BusyView, UnwritableView
 from adapters.audit_fold import Fold
 from adapters.audit_recorder import AuditRecorder
 from events.record import UnreadableRecord, unpack
@@ -29,14 +30,6 @@ BULK: Final = 20_000
 """So many records behind, a new view is filled first and indexed then: that takes a third of the time."""
 
 _RETRY: Final = 0.005  # seconds; a batch takes a few hundredths of one
-
-
-class UnwritableView(Exception):
-    """The view cannot be kept up to date; says where and why."""
-
-
-class BusyView(UnwritableView):
-    """Another process is building the view."""
 
 
 class AuditView:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
+from adapters.audit_errors import UnreadableView, UnwritableView
 from adapters.sqlite_reader import UnreadableLog
 from events.record import UnreadableRecord
 from mcp_server import __version__
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(sys.argv[1:] if arguments is None else list(arguments))
     except (codes.UsageError, UnknownSession) as error:
         return _say(str(error), codes.USAGE)
-    except (UnreadableLog, UnreadableRecord) as error:
+    except (UnreadableLog, UnreadableRecord, UnreadableView, UnwritableView) as error:
         return _say(str(error), codes.UNREADABLE)
     except KeyboardInterrupt:
         return codes.INTERRUPTED

@@ -19,6 +19,7 @@ Row = Mapping[str, Any]
 
 _CHUNK: Final = 200
 _WIDEST: Final = 60
+_LONG: Final = 5_000  # records; fewer are done in a moment
 
 
 def _plain(value: Any) -> str:
@@ -137,8 +138,8 @@ def _styled(column: Column, text: str, row: Row) -> Text:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error while a terminal is there to show it; yields what is told how much is done."""
-    if not sys.stderr.isatty():
+    """A bar on standard error for long work, while a terminal is there to show it; yields what is told how much is done."""
+    if total < _LONG or not sys.stderr.isatty():
         yield lambda _done: None
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters import audit_reader
-from adapters.audit_reader import AuditReader, UnreadableView
+from adapters.audit_errors import UnreadableView
+from adapters.audit_reader import AuditReader
 from adapters.audit_view import AuditView
 from tests.replay.live import ONE, START, TWO, Live
 

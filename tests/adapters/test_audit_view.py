@@ -15,12 +15,13 @@ from eventsourcing.tests.persistence import TrackingRecorderTestCase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters.audit_errors import BusyView, UnreadableView, UnwritableView
 from adapters.audit_fold import MALFORMED, PLACE_BITS
 from adapters.audit_projector import Projector, is_running, start_projector
-from adapters.audit_reader import AuditReader, UnreadableView
+from adapters.audit_reader import AuditReader
 from adapters.audit_recorder import AuditRecorder
 from adapters.audit_schema import view_path
-from adapters.audit_view import AuditView, BusyView, UnwritableView
+from adapters.audit_view import AuditView
 from adapters.memory_log import MemoryLog
 from events.event import Origin
 from events.jsonrpc import FRAME_LIMIT, decode
