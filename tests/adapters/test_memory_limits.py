@@ -32,13 +32,11 @@ class Oracle:
 
     def level(self, key: tuple[str, str], at: Fraction) -> Fraction:
         limit = LIMITS[key[0]]
-        tokens, since = Fraction(limit.burst), at
-        for moment, cost in self.taken.get(key, []):
-            tokens = (
-                min(Fraction(limit.burst), tokens + (moment - min(since, moment)) * Fraction(limit.per_second)) - cost
-            )
-            since = moment
-        return min(Fraction(limit.burst), tokens + (at - since) * Fraction(limit.per_second))
+        burst, rate = Fraction(limit.burst), Fraction(limit.per_second)
+        tokens, since = burst, Fraction(0)
+        for moment in self.taken.get(key, []):
+            tokens, since = min(burst, tokens + (moment - since) * rate) - 1, moment
+        return min(burst, tokens + (at - since) * rate)
 
     def take(self, keys: Keys, at: Fraction) -> bool:
         if any(self.level(key, at) < 1 for key in keys):
