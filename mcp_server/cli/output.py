@@ -138,7 +138,7 @@ def _styled(column: Column, text: str, row: Row) -> Text:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error for long work, while a terminal is there to show it; yields what is told how much is done."""
+    """A bar on standard error for long work on a terminal; yields what is to be told how much is done."""
     if total < _LONG or not sys.stderr.isatty():
         yield lambda _done: None
         return

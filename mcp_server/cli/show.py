@@ -94,6 +94,19 @@ def _session(reader: SqliteReader, text: str, at: Position | None) -> str:
     return session
 
 
+def show(output: Output, timeline: Timeline) -> set[str]:
+    """Print a whole timeline; returns the outcomes in it."""
+    outcomes: set[str] = set()
+
+    def rows() -> Iterator[Row]:
+        for row in _Shown(output, timeline.entries()).rows(frames=False, clip=None):
+            outcomes.add(row["outcome"] or "")
+            yield row
+
+    output.rows(_COLUMNS, rows())
+    return outcomes
+
+
 class _Shown:
     """The entries as rows; remembers the newest."""
 

@@ -338,15 +338,6 @@ class TestAuditRecorder(TrackingRecorderTestCase):
         return recorder
 
 
-def in_sqlite(live: Live, path: Path) -> None:
-    """Write a history down as a server would."""
-    from adapters.sqlite_writer import Store
-
-    store = Store(path)
-    store.add([[(record.session, record.version, "record/1", record.state)] for record in live.reader().records()])
-    store.close()
-
-
 def until(condition: Any, seconds: float = 20.0) -> None:
     late = time.monotonic() + seconds
     while not condition():
@@ -357,7 +348,7 @@ def until(condition: Any, seconds: float = 20.0) -> None:
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     path = tmp_path / "events.db"
-    in_sqlite(played([("call", 1), ("flush", 0), ("returned", 1), ("flush", 0), ("call", 2)]), path)
+    played([("call", 1), ("flush", 0), ("returned", 1), ("flush", 0), ("call", 2)]).write(path)
     return path
 
 

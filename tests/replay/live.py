@@ -5,6 +5,7 @@ when told to.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import orjson
@@ -12,10 +13,12 @@ import orjson
 from adapters.memory_cache import MemoryCache
 from adapters.memory_limits import MemoryLimits
 from adapters.memory_log import MemoryLog, MemoryReader
+from adapters.sqlite_writer import Store
 from events.decided import CacheFilled, CacheReleased
 from events.event import Observed, Origin, RequestId, SessionId, Step
 from events.jsonrpc import decode
 from events.observed import CallFailed, CallReturned, CallYielded, SessionClosed, SessionOpened
+from events.record import TOPIC, pack, unpack
 from operators.measure import NoMeter
 from operators.policy import CacheRule, Limit, Policy, dump
 from pipeline.chain import chain
@@ -84,6 +87,12 @@ class Live:
         self.flush()
         return self.log.reader()
 
+    def write(self, path: Path) -> None:
+        """Write it down in a SQLite log, as a server would."""
+        store = Store(path)
+        store.add([[(record.session, record.version, TOPIC, record.state)] for record in self.reader().records()])
+        store.close()
+
     def open(self, session: SessionId = ONE, principal: str = "alice", trace: str = "") -> None:
         origin = Origin(session, None, self.now)
         self.push(SessionOpened(origin, "websocket", "127.0.0.1", principal, dump(self._policy), trace))
@@ -136,8 +145,6 @@ class Live:
 
 def altered(reader: MemoryReader, change: Callable[[int, list[Step]], list[Step]]) -> list[Row]:
     """The rows of a log with ``change`` applied to each record's steps; it is given the record's position too."""
-    from events.record import pack, unpack
-
     return [
         Row(record.session, record.version, pack(change(record.position, unpack(record.state, record.session))))
         for record in reader.records()
