@@ -230,6 +230,6 @@ class _Link(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.ready.done():
-            self.ready.set_exception(LogFailed("the log's writer could not be started"))
+            self.ready.set_exception(LogFailed("the writer of the log ended before it was ready"))
         self._log.left(exc)
         self.lost.set_result(None)

@@ -28,19 +28,24 @@ def start(path: Path) -> tuple[subprocess.Popen[bytes], socket.socket]:
         The process and our end of the socket. The first reply says whether the writer is ready.
 
     Raises:
-        LogFailed: Another server writes the database, or its folder cannot be used.
+        LogFailed: Another server writes the database, its folder cannot be used, or no process can be started.
     """
     path = path.absolute()
     with _lock(path) as lock:
         ours, theirs = socket.socketpair()
         # A whole group of rows should fit, so that the event loop need not wake up again to write the rest of it.
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
-        with theirs:
-            # -P: this file's folder is no place to import from. Standard output may carry a client's messages.
-            command = [sys.executable, "-P", sqlite_writer.__file__, str(path), str(theirs.fileno())]
+        # -P: this file's folder is no place to import from. Standard output may carry a client's messages.
+        command = [sys.executable, "-P", sqlite_writer.__file__, str(path), str(theirs.fileno())]
+        try:
             process = subprocess.Popen(  # noqa: S603  # our own file
                 command, pass_fds=[theirs.fileno(), lock], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             )
+        except OSError as error:
+            ours.close()
+            raise LogFailed(f"the writer of {path} could not be started: {error}") from error
+        finally:
+            theirs.close()
         os.truncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)  # for people who wonder who holds the lock
     return process, ours

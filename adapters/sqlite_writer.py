@@ -174,8 +174,11 @@ def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=5, isolation_level=None, cached_statements=_INSERT_ROWS + 32)
     if problem := problem_with(db):  # looked for before the first change: a file that is not ours stays as it is
         raise Refused(f"{path} {problem}; name another file for the log")
+    if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):  # what went wrong is not said
+        raise Refused(
+            f"{path} cannot be written: its disk is broken or full, or has no write-ahead log as a remote one"
+        )
     for pragma in (
-        "journal_mode = WAL",
         "synchronous = FULL",
         "fullfsync = ON",  # macOS: reach the disk, not only its cache
         "checkpoint_fullfsync = ON",
