@@ -86,7 +86,7 @@ class Store:
         self._unchecked = 0
         # Pages of the write-ahead log that an earlier writer could not sync may be gone from the disk though they can
         # still be read; rows after them would be lost with them. So nothing is appended to a log of unknown state.
-        self.checkpoint("TRUNCATE")
+        self._checkpoint("TRUNCATE", patience=5000)
 
     @property
     def last(self) -> int:
@@ -138,6 +138,7 @@ class Store:
                 replies.append(REPLY.pack(DURABLE, 1, first))
             self._db.execute("RELEASE submission")
         self._db.execute("COMMIT")
+        self._unchecked += _COMMIT_BYTES
         return replies
 
     def _answer_stored(self, submission: Submission) -> bytes:
@@ -150,22 +151,25 @@ class Store:
                 return _text(CONFLICT, f"{row[0]} already has another record with the version {row[1]}")
         return REPLY.pack(STORED_BEFORE, 1, found[0][0])
 
-    def checkpoint(self, mode: str) -> None:
-        """Move the write-ahead log into the database, as far as readers let it; TRUNCATE empties it too."""
-        self._db.execute("PRAGMA busy_timeout = 0")  # a reader may keep its snapshot; the next time will do
+    def tidy(self, *, quiet: bool) -> None:
+        """Checkpoint when it is due; ``quiet`` says that there is time to do it thoroughly."""
+        if quiet and self._unchecked:
+            self._checkpoint("TRUNCATE")
+        elif self._unchecked > _CHECKPOINT_BYTES:
+            self._checkpoint("PASSIVE")
+
+    def _checkpoint(self, mode: str, patience: int = 0) -> None:
+        """Move the write-ahead log into the database, as far as readers let it; TRUNCATE empties it too.
+
+        It waits ``patience`` milliseconds for readers. When they take longer, the next time will do.
+        """
+        self._db.execute(f"PRAGMA busy_timeout = {patience}")
         busy, _, _ = self._db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
         self._db.execute("PRAGMA busy_timeout = 5000")
-        self._unchecked = 1 if busy else 0
-
-    def tidy(self, *, quiet: bool) -> None:
-        """Checkpoint when it is due; ``quiet`` says that there is time for it."""
-        if quiet and self._unchecked:
-            self.checkpoint("TRUNCATE")
-        elif self._unchecked > _CHECKPOINT_BYTES:
-            self.checkpoint("PASSIVE")
+        self._unchecked = 0 if mode == "TRUNCATE" and not busy else 1
 
     def close(self) -> None:
-        self.checkpoint("TRUNCATE")
+        self._checkpoint("TRUNCATE")
         self._db.close()
 
 
@@ -174,10 +178,8 @@ def _open(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=5, isolation_level=None, cached_statements=_INSERT_ROWS + 32)
     if problem := problem_with(db):  # looked for before the first change: a file that is not ours stays as it is
         raise Refused(f"{path} {problem}; name another file for the log")
-    if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):  # what went wrong is not said
-        raise Refused(
-            f"{path} cannot be written: its disk is broken or full, or has no write-ahead log as a remote one"
-        )
+    if db.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):  # SQLite does not say why
+        raise Refused(f"{path} cannot be written: its disk is full, faulty or remote; name a file on another disk")
     for pragma in (
         "synchronous = FULL",
         "fullfsync = ON",  # macOS: reach the disk, not only its cache
