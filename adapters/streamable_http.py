@@ -6,15 +6,15 @@ once it has something to tell before its answer; until then the status is still 
 
 import asyncio
 import secrets
-from collections import deque
 from typing import Any, Final, cast
 
 from aiohttp import web
 
+from adapters.http_answers import SESSION_HEADER, answer, unacceptable
+from adapters.http_exchange import Exchange, HttpOutlet
 from adapters.listener import Connection, plain
 from adapters.sessions import ENDING, Gate, Session
 from events import codes
-from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed
 from events.message import Message
 from events.observed import Headers, MessageMalformed, RequestOverflowed, RequestReceived
@@ -22,112 +22,17 @@ from operators.authorize import ANONYMOUS
 from operators.era import is_modern
 from operators.versions import LEGACY, META_CLIENT
 
-SESSION_HEADER: Final = "Mcp-Session-Id"
 MOST_SESSIONS: Final = 100_000
 """Sessions that are kept by handle, and as many by trace."""
 
 MOST_CLIENTS: Final = 64
 """Clients that are told apart on one connection; those that come later share a session."""
 
-MOST_WAITING: Final = 16 * 1024 * 1024
-"""Bytes that may wait for a client that does not read its stream; then the stream is cut off."""
-
 KEEP_ALIVE: Final = 15.0
 """Seconds after which a silent response becomes a stream, and a silent stream is sent a comment, so that proxies keep
 it open."""
 
-_JSON: Final = {"Content-Type": "application/json"}
 _STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-
-_STATUS: Final = {
-    codes.PARSE_ERROR: 400,
-    codes.INVALID_REQUEST: 400,
-    codes.METHOD_NOT_FOUND: 404,
-    codes.INVALID_PARAMS: 400,
-    codes.INTERNAL_ERROR: 500,
-    codes.HEADER_MISMATCH: 400,
-    codes.MISSING_CAPABILITY: 400,
-    codes.UNSUPPORTED_VERSION: 400,
-    codes.OVERLOADED: 503,
-    codes.RATE_LIMITED: 429,
-    codes.UNAUTHORIZED: 403,
-    codes.LOG_FAILED: 503,
-    codes.ABORTED: 503,
-    codes.TIMED_OUT: 504,
-}
-"""The HTTP status of an error (2026-07-28, basic: those up to -32022; the rest by their meaning)."""
-
-_LEGACY_STATUS: Final = {
-    code: _STATUS[code]
-    for code in (codes.PARSE_ERROR, codes.INVALID_REQUEST, codes.UNSUPPORTED_VERSION, codes.HEADER_MISMATCH)
-}
-"""Legacy clients read an error from the body of a 200; only what is no message at all is a bad request."""
-
-
-class Exchange:
-    """What is to go out on one response, in order."""
-
-    __slots__ = ("_frames", "_waiter", "bytes", "since")
-
-    def __init__(self, since: float) -> None:
-        self.since = since  # when a client began to wait in silence, in the event loop's seconds
-        self._frames: deque[tuple[Decided | None, bytes]] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self.bytes = 0
-
-    def put(self, decision: Decided | None, frame: bytes) -> None:
-        """Add a frame; with None, a sign of life."""
-        self._frames.append((decision, frame))
-        self.bytes += len(frame)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    async def get(self) -> tuple[Decided | None, bytes]:
-        """The next frame, with the decision that made it."""
-        if not self._frames:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
-        decision, frame = self._frames.popleft()
-        self.bytes -= len(frame)
-        return decision, frame
-
-
-class HttpOutlet:
-    """The way out of a session over HTTP: each answer to the response that its request waits on.
-
-    Attributes:
-        exchanges: By request id; by the identity of the fact where there is no id to go by.
-        used: When a message last came, in the event loop's seconds.
-    """
-
-    __slots__ = ("exchanges", "used")
-
-    def __init__(self, now: float) -> None:
-        self.exchanges: dict[object, Exchange] = {}
-        self.used = now
-
-    def expect(self, fact: Observed) -> Exchange:
-        """Wait for what becomes of ``fact``."""
-        exchange = self.exchanges[_key(fact)] = Exchange(self.used)
-        return exchange
-
-    def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
-        """Give a frame to whoever waits for it; nobody does when the client has gone."""
-        key = _key(fact) if type(fact) in _WITHOUT_ID else decision.origin.request
-        ends = type(decision) in ENDING
-        exchange = self.exchanges.pop(key, None) if ends else self.exchanges.get(key)
-        if exchange is not None and (ends or exchange.bytes < MOST_WAITING):
-            exchange.put(decision, frame)
-
-    def close(self, reason: str) -> None:
-        """Nothing is left open: every response has its own end."""
-
-
-_WITHOUT_ID: Final = frozenset({MessageMalformed, RequestOverflowed})
-
-
-def _key(fact: Observed) -> object:
-    return ("fact", id(fact)) if type(fact) in _WITHOUT_ID else fact.origin.request
 
 
 class HttpEndpoint:
@@ -174,7 +79,7 @@ class HttpEndpoint:
 
     async def _post(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         head = request.headers
-        if problem := _unacceptable(head.get("Content-Type", ""), head.get("Accept", "*/*")):
+        if problem := unacceptable(head.get("Content-Type", ""), head.get("Accept", "*/*")):
             return plain(*problem)
         try:
             raw = await self._body(request, connection)
@@ -284,7 +189,7 @@ class HttpEndpoint:
             raise
         finally:
             self._open_exchanges.discard(exchange)
-        return _answer(decision, frame, modern=modern, token=token, status=status)
+        return answer(decision, frame, modern=modern, token=token, status=status)
 
     async def _stream(
         self, request: web.BaseRequest, exchange: Exchange, decision: Decided | None, frame: bytes
@@ -308,32 +213,6 @@ class HttpEndpoint:
         request = fact.origin.request
         if modern and request is not None:
             session.leave(request)
-
-
-def _answer(decision: Decided | None, frame: bytes, *, modern: bool, token: str, status: int) -> web.Response:
-    headers: dict[str, str] = dict(_JSON)
-    match decision:
-        case ResponseReady():
-            if token:
-                headers[SESSION_HEADER] = token
-            return web.Response(body=frame, headers=headers)
-        case ErrorReady(code=code, data=data):
-            if data and "retryAfter" in data:
-                headers["Retry-After"] = str(max(1, round(float(str(data["retryAfter"])))))
-            status = status or (_STATUS if modern else _LEGACY_STATUS).get(code, 200)
-            return web.Response(status=status, body=frame, headers=headers)
-        case RequestCancelled():
-            return web.Response(status=202)
-    raise AssertionError(f"{type(decision).__name__} answers nothing")
-
-
-def _unacceptable(content_type: str, accept: str) -> tuple[int, str] | None:
-    if not content_type.lower().startswith("application/json"):
-        return 415, "the Content-Type must be application/json"
-    accept = accept.lower()
-    if "*/*" in accept or ("application/json" in accept and "text/event-stream" in accept):
-        return None
-    return 406, "the Accept header must list application/json and text/event-stream"
 
 
 def _client(raw: bytes) -> str:

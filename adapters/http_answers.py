@@ -1,0 +1,73 @@
+"""The HTTP side of an answer: its status and its headers."""
+
+from typing import Final
+
+from aiohttp import web
+
+from events import codes
+from events.decided import ErrorReady, RequestCancelled, ResponseReady
+from events.event import Decided
+
+SESSION_HEADER: Final = "Mcp-Session-Id"
+
+_JSON: Final = {"Content-Type": "application/json"}
+
+_STATUS: Final = {
+    codes.PARSE_ERROR: 400,
+    codes.INVALID_REQUEST: 400,
+    codes.METHOD_NOT_FOUND: 404,
+    codes.INVALID_PARAMS: 400,
+    codes.INTERNAL_ERROR: 500,
+    codes.HEADER_MISMATCH: 400,
+    codes.MISSING_CAPABILITY: 400,
+    codes.UNSUPPORTED_VERSION: 400,
+    codes.OVERLOADED: 503,
+    codes.RATE_LIMITED: 429,
+    codes.UNAUTHORIZED: 403,
+    codes.LOG_FAILED: 503,
+    codes.ABORTED: 503,
+    codes.TIMED_OUT: 504,
+}
+"""The HTTP status of an error (2026-07-28, basic: those up to -32022; the rest by their meaning)."""
+
+_LEGACY_STATUS: Final = {
+    code: _STATUS[code]
+    for code in (codes.PARSE_ERROR, codes.INVALID_REQUEST, codes.UNSUPPORTED_VERSION, codes.HEADER_MISMATCH)
+}
+"""Legacy clients read an error from the body of a 200; only what is no message at all is a bad request."""
+
+
+def answer(decision: Decided | None, frame: bytes, *, modern: bool, token: str, status: int) -> web.Response:
+    """The response that carries ``frame``.
+
+    Args:
+        decision: What made the frame; it must be the last of its request.
+        frame: The JSON-RPC response.
+        modern: Whether the request was stateless.
+        token: The handle of the session that the request has begun; empty when it began none.
+        status: The status of an error, when it is not the one that belongs to its code; else 0.
+    """
+    headers: dict[str, str] = dict(_JSON)
+    match decision:
+        case ResponseReady():
+            if token:
+                headers[SESSION_HEADER] = token
+            return web.Response(body=frame, headers=headers)
+        case ErrorReady(code=code, data=data):
+            if data and "retryAfter" in data:
+                headers["Retry-After"] = str(max(1, round(float(str(data["retryAfter"])))))
+            status = status or (_STATUS if modern else _LEGACY_STATUS).get(code, 200)
+            return web.Response(status=status, body=frame, headers=headers)
+        case RequestCancelled():
+            return web.Response(status=202)
+    raise AssertionError(f"{type(decision).__name__} answers nothing")
+
+
+def unacceptable(content_type: str, accept: str) -> tuple[int, str] | None:
+    """The status and the reason for refusing a request by what it says of its body and of the answer's."""
+    if not content_type.lower().startswith("application/json"):
+        return 415, "the Content-Type must be application/json"
+    accept = accept.lower()
+    if "*/*" in accept or ("application/json" in accept and "text/event-stream" in accept):
+        return None
+    return 406, "the Accept header must list application/json and text/event-stream"

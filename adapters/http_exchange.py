@@ -1,0 +1,78 @@
+"""What goes out on HTTP responses: each answer to the response that its request waits on."""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from adapters.sessions import ENDING
+from events.event import Decided, Observed
+from events.observed import MessageMalformed, RequestOverflowed
+
+MOST_WAITING: Final = 16 * 1024 * 1024
+"""Bytes that may wait for a client that does not read its stream; what comes on top is not sent."""
+
+
+class Exchange:
+    """What is to go out on one response, in order."""
+
+    __slots__ = ("_frames", "_waiter", "bytes", "since")
+
+    def __init__(self, since: float) -> None:
+        self.since = since  # when a client began to wait in silence, in the event loop's seconds
+        self._frames: deque[tuple[Decided | None, bytes]] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self.bytes = 0
+
+    def put(self, decision: Decided | None, frame: bytes) -> None:
+        """Add a frame; with None, a sign of life."""
+        self._frames.append((decision, frame))
+        self.bytes += len(frame)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def get(self) -> tuple[Decided | None, bytes]:
+        """The next frame, with the decision that made it."""
+        if not self._frames:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        decision, frame = self._frames.popleft()
+        self.bytes -= len(frame)
+        return decision, frame
+
+
+class HttpOutlet:
+    """The way out of a session over HTTP: each answer to the response that its request waits on.
+
+    Attributes:
+        exchanges: By request id; by the identity of the fact where there is no id to go by.
+        used: When a message last came, in the event loop's seconds.
+    """
+
+    __slots__ = ("exchanges", "used")
+
+    def __init__(self, now: float) -> None:
+        self.exchanges: dict[object, Exchange] = {}
+        self.used = now
+
+    def expect(self, fact: Observed) -> Exchange:
+        """Wait for what becomes of ``fact``."""
+        exchange = self.exchanges[_key(fact)] = Exchange(self.used)
+        return exchange
+
+    def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
+        """Give a frame to whoever waits for it; nobody does when the client has gone."""
+        key = _key(fact) if type(fact) in _WITHOUT_ID else decision.origin.request
+        ends = type(decision) in ENDING
+        exchange = self.exchanges.pop(key, None) if ends else self.exchanges.get(key)
+        if exchange is not None and (ends or exchange.bytes < MOST_WAITING):
+            exchange.put(decision, frame)
+
+    def close(self, reason: str) -> None:
+        """Nothing is left open: every response has its own end."""
+
+
+_WITHOUT_ID: Final = frozenset({MessageMalformed, RequestOverflowed})
+
+
+def _key(fact: Observed) -> object:
+    return ("fact", id(fact)) if type(fact) in _WITHOUT_ID else fact.origin.request
