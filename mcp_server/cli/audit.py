@@ -135,14 +135,14 @@ def _columns(output: Output) -> list[Column]:
         return [Column(name, name) for name in _SHOWN]
     return [
         Column("time", "time", style="dim"),
-        Column("session", "session", lambda id: str(id)[:_SHORT_ID]),
-        Column("position", "position", right=True, style="dim"),
-        Column("principal", "principal"),
+        Column("session", "session", lambda id: str(id)[:_SHORT_ID], spare=1),
+        Column("position", "position", right=True, style="dim", spare=6),
+        Column("principal", "principal", spare=2),
         Column("method", "method"),
         Column("name", "name"),
         Column("outcome", "outcome", lambda word: word or PENDING, style=outcome_style),
-        Column("code", "code", right=True),
+        Column("code", "code", right=True, spare=3),
         Column("latency_ms", "ms", number, right=True),
-        Column("bytes_in", "in", lambda size: number(size, 0), right=True, style="dim"),
-        Column("bytes_out", "out", lambda size: number(size, 0), right=True, style="dim"),
+        Column("bytes_in", "in", lambda size: number(size, 0), right=True, style="dim", spare=5),
+        Column("bytes_out", "out", lambda size: number(size, 0), right=True, style="dim", spare=4),
     ]

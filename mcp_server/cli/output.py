@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
-from rich import box
-from rich.console import Console
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console, JustifyMethod
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +20,8 @@ Row = Mapping[str, Any]
 
 _CHUNK: Final = 200
 _WIDEST: Final = 60
+_NARROWEST: Final = 20  # of a column that takes what the others leave
+_GAP: Final = 2
 _LONG: Final = 5_000  # records; fewer are done in a moment
 
 
@@ -36,6 +39,7 @@ class Column(NamedTuple):
         right: Whether it is aligned to the right.
         style: How its cells look on a terminal: a style, or what finds it for a row.
         rest: Whether it takes the room that the others leave; what does not fit is cut off.
+        spare: On a narrow terminal the columns with the highest number are left out first; those with 0 stay.
     """
 
     key: str
@@ -44,6 +48,7 @@ class Column(NamedTuple):
     right: bool = False
     style: str | Callable[[Row], str] = ""
     rest: bool = False
+    spare: int = 0
 
     def cell(self, row: Row) -> str:
         """The text for a row."""
@@ -97,43 +102,55 @@ class Output:
         return printed
 
     def _tables(self, columns: list[Column], rows: Iterator[Row], *, heading: bool) -> int:
-        printed, widths = 0, [len(column.title) if heading else 0 for column in columns]
+        printed = 0
+        layout: _Layout | None = None
         while chunk := list(islice(rows, _CHUNK)):
-            cells = [[column.cell(row) for column in columns] for row in chunk]
-            # Later chunks keep the widths of the earlier ones where they can, so that the columns stay in line.
-            widths = [
-                min(_WIDEST, max(width, *map(len, each))) for width, each in zip(widths, _columns(cells), strict=True)
-            ]
-            self.console.print(_table(columns, widths, chunk, cells, heading=heading and not printed))
+            # Later chunks keep the widths of the first, so that the columns stay in line.
+            layout = layout or _Layout(columns, chunk, self.console.width, heading=heading)
+            self.console.print(layout.table(chunk, heading=heading and not printed))
             printed += len(chunk)
         return printed
 
 
-def _columns(cells: list[list[str]]) -> Iterator[list[str]]:
-    for column in zip(*cells, strict=True):
-        yield ["", *column]
+class _Layout:
+    """Which columns there is room for, and how wide they are."""
 
+    def __init__(self, columns: list[Column], rows: list[Row], room: int, *, heading: bool) -> None:
+        widths = {column.key: _NARROWEST if column.rest else _widest(column, rows, heading) for column in columns}
+        for column in sorted(columns, key=lambda column: -column.spare):
+            if column.spare and _together(widths) > room:
+                del widths[column.key]
+        self._columns = [column for column in columns if column.key in widths]
+        for column in self._columns:
+            if column.rest:
+                widths[column.key] += max(0, room - _together(widths))
+        self._widths = widths
 
-def _table(
-    columns: list[Column], widths: list[int], rows: list[Row], cells: list[list[str]], *, heading: bool
-) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if heading else None, show_header=heading, pad_edge=False, padding=(0, 2, 0, 0))
-    for column, width in zip(columns, widths, strict=True):
-        table.add_column(
-            Text(column.title),
-            justify="right" if column.right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=None if column.rest else width,
-            ratio=1 if column.rest else None,
+    def table(self, rows: list[Row], *, heading: bool) -> Table:
+        # The box itself keeps columns one cell apart.
+        table = Table(
+            box=SIMPLE_HEAD, show_header=heading, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0)
         )
-    for row, texts in zip(rows, cells, strict=True):
-        table.add_row(*(_styled(column, text, row) for column, text in zip(columns, texts, strict=True)))
-    return table
+        for column in self._columns:
+            justify: JustifyMethod = "right" if column.right else "left"
+            width = self._widths[column.key]
+            table.add_column(Text(column.title), justify=justify, no_wrap=True, overflow="ellipsis", width=width)
+        for row in rows:
+            table.add_row(*(_styled(column, row) for column in self._columns))
+        return table
 
 
-def _styled(column: Column, text: str, row: Row) -> Text:
-    return Text(text, style=column.style if isinstance(column.style, str) else column.style(row))
+def _widest(column: Column, rows: list[Row], heading: bool) -> int:
+    widths = [cell_len(column.cell(row)) for row in rows]
+    return min(_WIDEST, max(cell_len(column.title) if heading else 0, *widths))
+
+
+def _together(widths: Mapping[str, int]) -> int:
+    return sum(widths.values()) + _GAP * (len(widths) - 1)
+
+
+def _styled(column: Column, row: Row) -> Text:
+    return Text(column.cell(row), style=column.style if isinstance(column.style, str) else column.style(row))
 
 
 @contextmanager

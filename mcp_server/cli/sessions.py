@@ -47,15 +47,15 @@ def _row(session: Row) -> Row:
 def _columns(output: Output) -> list[Column]:
     return [
         Column("session", "session"),
-        Column("opened", "opened", style="dim"),
-        Column("seconds", "seconds", number, right=True),
-        Column("transport", "transport"),
+        Column("opened", "opened", style="dim", spare=1),
+        Column("seconds", "seconds", number, right=True, spare=3),
+        Column("transport", "transport", spare=4),
         Column("principal", "principal"),
-        Column("client", "client"),
-        Column("version", "version", style="dim"),
+        Column("client", "client", spare=2),
+        Column("version", "version", style="dim", spare=5),
         Column("requests", "requests", lambda n: number(n, 0) if output.table else str(n), right=True),
         Column("errors", "errors", lambda n: number(n, 0) if output.table else str(n), right=True, style=_errors_style),
-        Column("reason", "end", lambda reason: reason or "none recorded", style="dim", rest=True),
+        Column("reason", "end", lambda reason: reason or "none recorded", style="dim", rest=True, spare=6),
     ]
 
 

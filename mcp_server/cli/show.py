@@ -33,12 +33,12 @@ def _event_style(row: Row) -> str:
 
 _COLUMNS: Final = [
     Column("position", "position", right=True, style="dim"),
-    Column("ms", "ms", number, right=True),
+    Column("ms", "ms", number, right=True, spare=1),
     Column("event", "event", style=_event_style),
-    Column("request", "id", right=True),
+    Column("request", "id", right=True, spare=1),
     Column("subject", "method"),
     Column("outcome", "outcome", style=outcome_style),
-    Column("note", "", style="dim", rest=True),
+    Column("note", "", style="dim", rest=True, spare=2),
 ]
 _FLIGHTS: Final = [
     Column("request", "id", right=True),
