@@ -52,7 +52,7 @@ class SocketOutlet:
         """Send a frame."""
         if not frame or self._socket.closed:
             return
-        if self._queue is None and self._transport.get_write_buffer_size() < HIGH_WATER:
+        if self._queue is None and self._transport.get_write_buffer_size() + len(frame) < HIGH_WATER:
             _send_at_once(self._socket, frame)
         else:
             self._wait(frame)
@@ -160,7 +160,7 @@ def _reason(kind: WSMsgType, socket: Socket) -> str:
 
 
 def _send_at_once(socket: Socket, frame: bytes) -> None:
-    """Send without a task: below the high-water mark aiohttp's writer never suspends."""
+    """Send without a task."""
     sending = socket.send_frame(frame, WSMsgType.TEXT)
     try:
         sending.send(None)
@@ -168,4 +168,5 @@ def _send_at_once(socket: Socket, frame: bytes) -> None:
         return
     except ConnectionError:
         return  # the reader meets it too, and closes the session
-    raise AssertionError("the websocket's writer waited below its high-water mark")
+    # The frame is written. aiohttp would wait for room for the next one, and whether there is any we ask ourselves.
+    sending.close()

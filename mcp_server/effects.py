@@ -5,8 +5,10 @@ waits until its event is durable; with ``group`` calls that act on nothing begin
 with ``async`` nothing waits, and a crash may lose what was done in the last moments.
 """
 
+import logging
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Final
 
 from adapters.sessions import Gate
 from events.decided import (
@@ -21,6 +23,8 @@ from events.observed import CallReturned
 from mcp_server.running import Calls
 from pipeline.journal import Journal, Recorded
 from pipeline.questions import Cache
+
+_log: Final = logging.getLogger(__name__)
 
 
 class Durability(StrEnum):
@@ -67,18 +71,24 @@ class Effects:
         act, fact = self._act, step.fact
         for decision in step.decisions:
             if effect := act.get(type(decision)):
-                effect(decision, fact)
+                self._do(effect, decision, fact)
 
     def _on_accepted_reads(self, step: Step) -> None:
         for decision in step.decisions:
             if isinstance(decision, CallDispatched) and self._calls.reads(decision):
-                self._begin(decision, step.fact)
+                self._do(self._begin, decision, step.fact)
 
     def _on_recorded_rest(self, record: Recorded) -> None:
         for step in record.steps:
             for decision in step.decisions:
                 if (effect := self._act.get(type(decision))) and not self._reads(decision):
-                    effect(decision, step.fact)
+                    self._do(effect, decision, step.fact)
+
+    def _do(self, effect: Callable[..., None], decision: Decided, fact: Observed) -> None:
+        try:
+            effect(decision, fact)
+        except Exception:  # noqa: BLE001 - a bug of ours costs this one effect, not those recorded together with it
+            _log.exception("effect of %s failed", type(decision).__name__, extra={"session": decision.origin.session})
 
     def _reads(self, decision: Decided) -> bool:
         return isinstance(decision, CallDispatched) and self._calls.reads(decision)
