@@ -33,7 +33,8 @@ _LIKE = {
 def environment() -> dict[str, str]:
     """This process's environment, with the command on the path and no settings of its own."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("MCP_", "LOG_", "CACHE_"))}
-    return kept | {"PATH": f"{BIN}{os.pathsep}{kept.get('PATH', '')}", "TERM": "xterm", "NO_COLOR": "1"}
+    path = f"{BIN}{os.pathsep}{kept.get('PATH', '')}"
+    return kept | {"PATH": path, "TERM": "xterm", "NO_COLOR": "1", "COLUMNS": str(COLUMNS)}
 
 
 def run(command: str, folder: Path) -> tuple[int, str]:
