@@ -91,7 +91,7 @@ class HttpEndpoint:
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
         if token := head.get(SESSION_HEADER):
             legacy = self._legacy.get(token)
-            if legacy is None:
+            if legacy is None or legacy.closed:
                 return await self._unknown(request, raw)
             return await self._exchange(request, legacy, legacy.read(raw, headers), modern=False)
         return await self._first(request, raw, headers)
@@ -107,11 +107,10 @@ class HttpEndpoint:
         """The session of a stateless request: its trace's, else its client's on this connection."""
         if b'"traceparent"' in raw and (trace := _trace(raw)):
             session = self._traces.get(trace)
-            if session is None and len(self._traces) < MOST_SESSIONS:
+            if (session is None or session.closed) and len(self._traces) < MOST_SESSIONS:
                 session = self._traces[trace] = self._open(request, trace)
-            if (
-                session is not None and not session.pending
-            ):  # ids of two clients may collide: a busy trace gets another session
+            # Ids of two clients may collide: a busy trace gets another session.
+            if session is not None and not session.closed and not session.pending:
                 return session
         if connection.sessions is None:
             connection.sessions = {}
@@ -119,7 +118,7 @@ class HttpEndpoint:
         if client not in connection.sessions and len(connection.sessions) >= MOST_CLIENTS:
             client = next(iter(connection.sessions))
         session = connection.sessions.get(client)
-        if session is None:
+        if session is None or session.closed:
             session = connection.sessions[client] = self._open(request)
         return session
 
@@ -174,9 +173,11 @@ class HttpEndpoint:
     ) -> web.StreamResponse:
         outlet = cast(HttpOutlet, session.outlet)
         outlet.used = self._now()
-        if not isinstance(fact, RequestReceived | MessageMalformed | RequestOverflowed):
+        unanswered = isinstance(fact, MessageMalformed) and not fact.answer
+        if unanswered or not isinstance(fact, RequestReceived | MessageMalformed | RequestOverflowed):
             session.push(fact)
-            return web.Response(status=202 if await self._gate.durable(fact) else 503)
+            status = status or (400 if unanswered else 202)
+            return web.Response(status=status if await self._gate.durable(fact) else 503)
         exchange = outlet.expect(fact)
         self._open_exchanges.add(exchange)
         session.push(fact)
@@ -236,7 +237,7 @@ def _trace(raw: bytes) -> str:
     """The trace id of a W3C ``traceparent`` in the request's metadata; empty when there is none that is valid."""
     try:
         parent: Any = Message(raw).meta.get("traceparent")
-    except (ValueError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):  # the codec will say what is wrong
         return ""
     parts = parent.split("-") if isinstance(parent, str) else []
     valid = (

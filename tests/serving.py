@@ -1,6 +1,7 @@
 """A real server on a free port, in the test's own event loop, with tools that do what the test tells them."""
 
 import asyncio
+import io
 import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable
@@ -137,7 +138,7 @@ class Served:
 
     async def post(self, body: Any, headers: dict[str, str] | None = None, path: str = "/mcp") -> Reply:
         """Send a message; ``body`` is bytes, or becomes JSON."""
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        data = io.BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
         sent = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream", **(headers or {})}
         async with asyncio.timeout(LONG), self.client.post(self.url + path, data=data, headers=sent) as response:
             return Reply(response.status, response.headers, await response.text())
