@@ -60,29 +60,29 @@ class AuditRecorder(SQLiteTrackingRecorder):
     def construct_create_table_statements(self) -> list[str]:
         return [*super().construct_create_table_statements(), *TABLES]
 
-    def make(self, log: str) -> None:
-        """Throw away what there is and make the tables, for the log that ``log`` identifies."""
+    def make(self) -> None:
+        """Throw away what there is and make the tables."""
         with self.datastore.transaction(commit=True) as c:
             for table in DROPPED:
                 c.execute(f"DROP TABLE IF EXISTS {table}")
             self.tracking_table_exists = False
             self._create_table(c)
             # Anyone who goes on from what was here before sees by this that it is gone.
-            c.execute("INSERT INTO about VALUES ('made', hex(randomblob(8))), ('log', ?)", (log,))
+            c.execute("INSERT INTO about VALUES ('made', hex(randomblob(8))), ('newest', '')")
             c.execute(f"PRAGMA user_version = {VERSION}")
 
     def state(self) -> tuple[int, str, str]:
-        """How far the view has come, when it was made (a name for that), and for which log; nothing when it is none."""
+        """How far it has come, a name for its making, and the digest of its newest record; empty when it is no view."""
         with self.datastore.transaction(commit=False) as c:
             c.execute("PRAGMA user_version")
             if c.fetchone()[0] != VERSION:
                 return 0, "", ""
             c.execute("SELECT name, value FROM about")
             about = dict(map(tuple, c.fetchall()))
-            return self._max_tracking_id(NAME, c) or 0, about["made"], about["log"]
+            return self._max_tracking_id(NAME, c) or 0, about.get("made", ""), about.get("newest", "")
 
-    def store(self, fold: Fold, position: int, log: str) -> None:
-        """Store what changed, and that the view has come to ``position``.
+    def store(self, fold: Fold, position: int, digest: str) -> None:
+        """Store what changed, and that the view has come to the record at ``position`` with that digest.
 
         Raises:
             IntegrityError: It has come there already.
@@ -94,7 +94,7 @@ class AuditRecorder(SQLiteTrackingRecorder):
             ended = [(row.latency, row.id) for row in fold.changed.values() if row.latency is not None]
             c.executemany(_SLOWER, ended)
             c.executemany(_PUT_SESSION, map(_session_values, fold.touched.values()))
-            c.execute("UPDATE about SET value = ? WHERE name = 'log' AND value != ?", (log, log))
+            c.execute("UPDATE about SET value = ? WHERE name = 'newest'", (digest,))
             self._insert_tracking(c, Tracking(NAME, position))
 
     def find(self, session: SessionId) -> SessionRow | None:

@@ -135,14 +135,16 @@ class AuditView:
 
     def _keep_pace(self) -> None:
         """Go on from what is stored, whoever stored it."""
-        position, made, log = self._recorder.state()
-        if not made or (position and log != self._log()):
+        position, made, newest = self._recorder.state()
+        if made and (position, made) == (self.position, self._made):
+            return
+        if not made or newest != self._digest(position):
             self._make_anew()
-        elif (position, made) != (self.position, self._made):
+        else:
             self._begin_from(position, made)
 
     def _make_anew(self) -> None:
-        self._recorder.make(self._log())
+        self._recorder.make()
         position, made, _ = self._recorder.state()
         self._begin_from(position, made)
         if self.behind < BULK:
@@ -167,14 +169,18 @@ class AuditView:
             else:
                 self._fold.take(record.position, steps)
         position = records[-1].position
-        self._recorder.store(self._fold, position, self._log())
+        self._recorder.store(self._fold, position, _digest(records[-1]))
         self._fold.settle()
         self.position = position
 
-    def _log(self) -> str:
-        """Tells this log from another that was put in its place."""
-        first = next(self._reader.records(0, 1), None)
-        return "" if first is None else hashlib.sha256(first.session.encode() + first.state).hexdigest()
+    def _digest(self, position: int) -> str:
+        """Of the record at ``position``: tells this log from another, or an older copy, that was put in its place."""
+        record = next(self._reader.records(position - 1, position), None)
+        return "" if record is None else _digest(record)
+
+
+def _digest(record: Record) -> str:
+    return hashlib.sha256(record.session.encode() + record.state).hexdigest()
 
 
 def _open(path: Path) -> int:

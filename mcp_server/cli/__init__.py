@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Final
 
 from adapters.audit_errors import UnreadableView, UnwritableView
@@ -28,6 +29,9 @@ first steps:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code. All expected failures are told in one line on standard error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a character gets its number
+            stream.reconfigure(errors="backslashreplace")
     try:
         return _run(sys.argv[1:] if arguments is None else list(arguments))
     except (codes.UsageError, UnknownSession) as error:

@@ -268,6 +268,19 @@ def test_a_view_of_another_log_is_built_anew(tmp_path: Path) -> None:
     assert [row["session"] for row in view_of(other, tmp_path / "view.db")] == [TWO]
 
 
+def test_a_view_that_is_ahead_of_its_log_is_built_anew(tmp_path: Path) -> None:
+    longer = played([("call", 1), ("flush", 0), ("returned", 1), ("flush", 0), ("call", 2)])
+    records = list(longer.reader().records())
+    view_of(longer, tmp_path / "view.db")
+    older, grown = MemoryLog(), played([("rubbish", 0), ("flush", 0)] * 9)
+    older.store([Row(*record[1:]) for record in records[:2]])
+    with AuditView(tmp_path / "view.db", older.reader()) as view:
+        assert view.position == 0
+    view_of(longer, tmp_path / "view.db")
+    with AuditView(tmp_path / "view.db", grown.reader()) as view:
+        assert view.position == 0
+
+
 def test_a_view_of_another_version_is_built_anew(tmp_path: Path) -> None:
     live = opened()
     view_of(live, tmp_path / "view.db")

@@ -107,6 +107,7 @@ def test_a_projector_is_left_to_do_its_work(run: Run, log: Path) -> None:
         while projector.lag() and time.monotonic() < late:
             time.sleep(0.02)
         assert len(names(run)) == 8
+        assert len(names(run, "--rebuild")) == 8
         assert projector.alive
     finally:
         projector.stop()

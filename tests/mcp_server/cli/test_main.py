@@ -1,5 +1,6 @@
 """The command line as a whole: what is wrong is named in one line, and the exit code says the kind."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -92,6 +93,14 @@ def test_a_pipe_that_closes_early_is_no_error(log: Path) -> None:
         done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=50, check=False)
         assert len(done.stdout.splitlines()) == 1
         assert done.stderr == ""
+
+
+def test_a_narrow_encoding_is_no_error(log: Path) -> None:
+    command = [*COMMAND, "show", "last", "--store", f"sqlite:///{log}"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u25cf SessionOpened" in done.stdout
 
 
 def test_an_interruption_is_quiet(log: Path) -> None:
