@@ -11,7 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from adapters.http_answers import _LEGACY_STATUS, _STATUS
-from events import codes, decided, observed
+from adapters.listener import READ_LIMIT
+from events import codes, decided, jsonrpc, observed
 from events.event import Decided, Observed
 from events.jsonrpc import decode
 from events.observed import MessageMalformed
@@ -79,6 +80,18 @@ def test_malformed_input_gets_what_is_listed(row: list[str]) -> None:
     assert isinstance(fact, MessageMalformed)
     assert (fact.code, fact.answer) == (int(code), True)
     assert told in fact.problem
+
+
+def test_limits_are_listed() -> None:
+    listed = [int(number.replace(",", "")) for _, number in rows(PROTOCOL, "limit")]
+    assert listed == [
+        jsonrpc.FRAME_LIMIT,
+        READ_LIMIT,
+        jsonrpc.DEPTH_LIMIT,
+        jsonrpc.VALUE_LIMIT,
+        jsonrpc.ID_LIMIT,
+        jsonrpc.KEPT,
+    ]
 
 
 def test_versions_and_methods_are_listed() -> None:
