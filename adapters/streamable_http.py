@@ -6,6 +6,7 @@ once it has something to tell before its answer; until then the status is still 
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -85,7 +86,7 @@ class HttpEndpoint:
             raw = await self._body(request, connection)
         except web.HTTPRequestEntityTooLarge:
             return await self._too_long(request)
-        headers = Headers(*(_text(head.get(name)) for name in _ROUTING))
+        headers = Headers(*(_text(head.getall(name, ())) for name in _ROUTING))
         if headers.protocol_version is not None and headers.protocol_version not in LEGACY:
             session = self._stateless(request, connection, raw)
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
@@ -226,10 +227,14 @@ _CLIENT: Final = META_CLIENT.encode()
 _ROUTING: Final = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
 
 
-def _text(header: str | None) -> str | None:
-    """A header as text that can be stored: aiohttp makes lone surrogates of bytes that are not UTF-8."""
-    if header is None or header.isascii():
+def _text(sent: Sequence[str]) -> str | None:
+    """A header as text that can be stored. One that was sent twice is both: so it says nothing that the body says."""
+    if not sent:
+        return None
+    header = sent[0] if len(sent) == 1 else ", ".join(sent)
+    if header.isascii():
         return header
+    # aiohttp makes lone surrogates of bytes that are not UTF-8.
     return header.encode(errors="surrogateescape").decode(errors="replace")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from multidict import CIMultiDict
 
 from events import codes
 from events.decided import RequestCancelled
@@ -113,6 +114,20 @@ async def test_a_header_of_bytes_that_are_no_text_is_a_mismatch() -> None:
         writer.close()
         (fact,) = await served.until(RequestReceived)
         assert fact.headers.name == "\ufffd\ufffd"
+
+
+async def test_a_header_that_was_sent_twice_is_a_mismatch_whichever_comes_first() -> None:
+    """What stands between client and server may go by the other one."""
+    async with serving() as served:
+        body, headers = stateless(1, "tools/call", call_params("echo", text="hi"))
+        del headers["Mcp-Name"]
+        for names in (("echo", "big"), ("big", "echo")):
+            twice = CIMultiDict({**JSON, **headers}.items())
+            twice.extend([("Mcp-Name", name) for name in names])
+            async with served.request("POST", "/mcp", data=body, headers=twice) as response:
+                assert response.status == 400
+                assert (await response.json())["error"]["code"] == codes.HEADER_MISMATCH
+        assert served.tools.done == []
 
 
 async def test_a_tools_own_error_is_a_result() -> None:
