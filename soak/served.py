@@ -1,0 +1,32 @@
+"""The server under load: a tool that answers, one that acts, one that streams, and some that are limited or cached."""
+
+import os
+from collections.abc import AsyncIterator
+
+from mcp_server import MCPServer
+
+server = MCPServer("soak")
+
+
+@server.tool(read_only=True, idempotent=True)
+async def echo(text: str) -> str:
+    """Return the text unchanged."""
+    return text
+
+
+@server.tool(read_only=False)
+async def act(text: str) -> str:
+    """Do what cannot be undone: add a line to the file that the environment names."""
+    sink = os.open(os.environ["SOAK_ACTIONS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(sink, text.encode() + b"\n")
+    finally:
+        os.close(sink)
+    return text
+
+
+@server.tool(read_only=True)
+async def count(to: int) -> AsyncIterator[str]:
+    """Count from one, without a pause."""
+    for number in range(1, to + 1):
+        yield str(number)
