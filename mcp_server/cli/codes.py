@@ -12,7 +12,7 @@ BROKEN_PIPE: Final = 141
 EPILOG: Final = """\
 exit codes:
   0    it worked, and nothing differs
-  1    a replay came to another decision, or a call to another result
+  1    a replay came to another decision, or a call to another result or outcome
   2    an argument is wrong, or names what is not there
   3    the store cannot be read
   130  interrupted

@@ -20,9 +20,8 @@ from mcp_server.cli.arguments import Parser
 from mcp_server.cli.client import VERSION, Client, connect
 from mcp_server.cli.codes import DIFFERS, EPILOG, OK, UNREADABLE, UsageError
 from mcp_server.cli.output import Output
-from mcp_server.cli.replay import many
 from mcp_server.cli.show import show
-from mcp_server.cli.text import clean, clipped, to_json
+from mcp_server.cli.text import clean, clipped, many, to_json
 from replay.replay import Verdict, verify
 from replay.sessions import LAST, resolve
 from replay.timeline import Timeline

@@ -2,8 +2,6 @@
 
 import argparse
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,18 +9,18 @@ from adapters.sqlite_reader import SqliteReader
 from mcp_server.cli.arguments import Parser, command
 from mcp_server.cli.codes import DIFFERS, OK, UNREADABLE
 from mcp_server.cli.junit import write_junit
-from mcp_server.cli.output import Output, progress
+from mcp_server.cli.output import Output
+from mcp_server.cli.reading import read
 from mcp_server.cli.stores import open_reader
-from mcp_server.cli.text import clipped, to_json
-from pipeline.log import Record
-from replay.difference import MISSING
+from mcp_server.cli.text import clipped, many, to_json, value_text
 from replay.divergence import Divergence, shown
 from replay.replay import Verdict, verify
 from replay.sessions import resolve
 
 _ABOUT: Final = """\
 Feed the recorded facts of a session to the same decisions again, under a virtual clock, and compare every decision
-with the recorded one. Nothing is called and nothing is sent. With --rerun the tools are really called again.
+with the recorded one. Nothing is called and nothing is sent. With --rerun the tools are really called again; with
+--what-if the limits of a settings file are put in place of the recorded ones.
 """
 _CLIP: Final = 400
 
@@ -35,6 +33,9 @@ def add(commands: Any) -> None:
     which.add_argument("--all", action="store_true", help="every session in the log")
     parser.add_argument("--junit", metavar="FILE", type=Path, help="write the verdicts as JUnit XML, a case a session")
     parser.add_argument("--hex", action="store_true", help="show the stored bytes of decisions that differ")
+    parser.add_argument(
+        "--what-if", metavar="FILE", type=Path, help="settings: tell what their limits would have done differently"
+    )
     _add_rerun(parser)
     parser.set_defaults(run=run)
 
@@ -47,7 +48,7 @@ def _add_rerun(parser: Parser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay, or call again."""
+    """Replay, call again, or ask what other limits would have done."""
     output = Output(json=arguments.json)
     with open_reader(arguments.store) as reader:
         session = None if arguments.all else resolve(reader, arguments.session)
@@ -55,6 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
             from mcp_server.cli.rerun import rerun
 
             return rerun(reader, session, arguments, output)
+        if arguments.what_if:
+            from mcp_server.cli.what_if import ask_what_if
+
+            return ask_what_if(reader, session, arguments.what_if, output)
         return _verify(reader, session, arguments, output)
 
 
@@ -73,22 +78,6 @@ def _verify(reader: SqliteReader, session: str | None, arguments: argparse.Names
         write_junit(arguments.junit, kept)
     output.say(tally.summary(time.perf_counter() - began), "green" if not tally.code else "red")
     return tally.code
-
-
-@contextmanager
-def read(reader: SqliteReader, session: str | None, what: str) -> Iterator[Iterator[Record]]:
-    """The records of one session or of all that are there now, with a bar that shows how far they are read."""
-    total = reader.last() if session is None else reader.version(session)
-    records = reader.records(upto=total) if session is None else reader.session(session)
-    with progress(what, total) as advance:
-        yield _counted(records, advance)
-
-
-def _counted(records: Iterable[Record], advance: Callable[[int], None]) -> Iterator[Record]:
-    for done, record in enumerate(records, 1):
-        if not done & 0x3FF:
-            advance(done)
-        yield record
 
 
 class _Tally:
@@ -122,11 +111,6 @@ class _Tally:
         return f"{what}: {', '.join(failed)}"
 
 
-def many(number: int, what: str) -> str:
-    """A number of things, in words."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def _tell(output: Output, verdict: Verdict, *, in_hex: bool) -> None:
     if verdict.divergence is None:
         output.say(f"session {verdict.session} cannot be replayed\n  {verdict.problem}", "red")
@@ -143,11 +127,6 @@ def _tell(output: Output, verdict: Verdict, *, in_hex: bool) -> None:
     if in_hex:
         output.say(f"  expected  {found.expected_bytes.hex()}", "dim")
         output.say(f"  actual    {found.actual_bytes.hex()}", "dim")
-
-
-def value_text(value: Any) -> str:
-    """A JSON value, or the word for none."""
-    return repr(value) if value is MISSING else to_json(value)
 
 
 def _event(divergence: Divergence, side: str) -> str:

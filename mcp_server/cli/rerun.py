@@ -10,8 +10,8 @@ from events.codes import INTERNAL_ERROR
 from mcp_server.calls import Call, CallRefused
 from mcp_server.cli.codes import DIFFERS, OK, UsageError
 from mcp_server.cli.output import Output
-from mcp_server.cli.replay import many, read, value_text
-from mcp_server.cli.text import clean, clipped, to_json
+from mcp_server.cli.reading import read
+from mcp_server.cli.text import clean, clipped, many, to_json, value_text
 from mcp_server.features.catalogue import Catalogue
 from replay.calls import RecordedCall, error_value, recorded_calls
 from replay.difference import Difference, differences, readable

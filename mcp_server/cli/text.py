@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import orjson
 
+from replay.difference import MISSING
+
 _ACTIVE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _ACTIVE_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHORT: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -64,3 +66,13 @@ def time_text(at: float | None) -> str:
 def number(value: float | None, digits: int = 1) -> str:
     """A number with thousands kept apart; empty when there is none."""
     return "" if value is None else f"{value:,.{digits}f}"
+
+
+def many(number: int, what: str) -> str:
+    """A number of things, in words."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def value_text(value: Any) -> str:
+    """A JSON value, or the word for none."""
+    return repr(value) if value is MISSING else to_json(value)

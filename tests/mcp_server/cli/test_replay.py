@@ -161,3 +161,18 @@ def test_a_server_that_is_not_there_is_named(run: Run, calls: str) -> None:
     code, _, err = run("replay", "last", "--rerun", "--store", calls, "--server", "none.py")
     assert code == 2
     assert "argument --server: there is no file" in err
+
+
+def test_other_limits_are_tried_on_the_past(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text("{}")
+    code, out, _ = run("replay", "--all", "--what-if", str(tmp_path / "none.json"))
+    assert code == 1
+    assert "1 request: throttled -> carried out" in out
+    (tmp_path / "same.json").write_text(
+        '{"limits": [{"name": "calls", "per": "principal", "per_second": 1.0, "burst": 3.0}]}'
+    )
+    assert run("replay", "--all", "--what-if", str(tmp_path / "same.json")).code == 0
+    (tmp_path / "bad.json").write_text('{"limit": 1}')
+    code, _, err = run("replay", "--all", "--what-if", str(tmp_path / "bad.json"))
+    assert code == 2
+    assert "argument --what-if" in err
