@@ -77,7 +77,7 @@ def _classify(raw: bytes, body: Object, session: SessionId, at: float, headers: 
     if body.get("jsonrpc") != "2.0":
         return malformed(raw, origin, codes.INVALID_REQUEST, 'the member "jsonrpc" must be "2.0"')
     if "id" in body and request is None:
-        problem = f"the id must be a string of at most {ID_LIMIT} characters or a 64-bit integer, not {_kind(id)}"
+        problem = f"the id must be a string of at most {ID_LIMIT} characters or a 64-bit integer, not {_unfit(id)}"
         return malformed(raw, origin, codes.INVALID_REQUEST, problem)
     if type(method) is str:
         params = body.get("params")
@@ -161,6 +161,13 @@ def _has_long_number(raw: bytes) -> bool:
     return _DIGITS in raw.translate(_AS_ZEROS) and _DIGITS in _without_strings(raw)[0].translate(_AS_ZEROS)
 
 
+def _unfit(id: object) -> str:
+    """What a value is that cannot be an id, though it may be of the right type."""
+    if type(id) is int:
+        return "a larger integer"
+    return "a longer string" if type(id) is str else _kind(id)
+
+
 def _kind(value: object) -> str:
     match value:
         case None:
@@ -168,11 +175,11 @@ def _kind(value: object) -> str:
         case bool():
             return "a boolean"
         case int():
-            return "a larger integer"
+            return "an integer"
         case float():
             return "a fractional number"
         case str():
-            return "a longer string"
+            return "a string"
         case list():
             return "an array"
         case _:

@@ -48,12 +48,19 @@ class Log(Protocol):
     def failure(self) -> LogFailed | None:
         """Why nothing can be stored any more; None while all is well."""
 
-    def append(self, rows: Sequence[Row], done: Callable[[int], None]) -> None:
+    def append(
+        self,
+        rows: Sequence[Row],
+        done: Callable[[int], None],
+        refused: "Callable[[VersionConflict], None] | None" = None,
+    ) -> None:
         """Store ``rows`` in one commit, or in one with those appended around the same time.
 
         Returns at once. ``done`` is called from the event loop once they are durable, with the position of the first
         row; the others follow it without a gap. Calls come in the order of the appends. After a failure it is never
-        called.
+        called. Rows that are stored already, byte for byte, are done at their old positions. ``refused`` is called in
+        its place, and nothing of ``rows`` is stored, when a stream has another record with that version; without it
+        such a conflict is a failure of the log.
 
         Raises:
             LogFailed: The log has failed before.
