@@ -35,7 +35,8 @@ class Projector:
         """Made by :func:`start_projector`."""
         self._log = log
         self._process = process
-        self._readers: tuple[SqliteReader, AuditReader] | None = None
+        self._reader: SqliteReader | None = None
+        self._view: AuditReader | None = None
 
     @property
     def alive(self) -> bool:
@@ -45,10 +46,11 @@ class Projector:
     def lag(self) -> int:
         """Records in the log that are not in the view yet; -1 when that cannot be told."""
         try:
-            if self._readers is None:
-                self._readers = SqliteReader(self._log), AuditReader(view_path(self._log))
-            log, view = self._readers
-            return max(0, log.last() - view.position())
+            if self._view is None:
+                self._view = AuditReader(view_path(self._log))
+            if self._reader is None:
+                self._reader = SqliteReader(self._log)
+            return max(0, self._reader.last() - self._view.position())
         except (UnreadableLog, UnreadableView):
             return -1
 
@@ -61,8 +63,8 @@ class Projector:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._readers is not None:
-            for reader in self._readers:
+        for reader in (self._reader, self._view):
+            if reader is not None:
                 reader.close()
 
 
