@@ -29,7 +29,7 @@ CHUNK: Final = 256 * 1024
 MOST_WAITING: Final = 16 * 1024 * 1024
 """Bytes that may wait for a client that does not read; then it is not read either."""
 
-FLUSH_SECONDS: Final = 5.0
+FLUSH_SECONDS: Final = 2.0
 """How long what is still to be written may take at the end."""
 
 
