@@ -1,8 +1,10 @@
 """The HTTP side of an answer: its status and its headers."""
 
+import time
+from email.utils import formatdate
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from events import codes
 from events.decided import ErrorReady, RequestCancelled, ResponseReady
@@ -37,16 +39,56 @@ _LEGACY_STATUS: Final = {
 """Legacy clients read an error from the body of a 200; only what is no message at all is a bad request."""
 
 
-def answer(decision: Decided | None, frame: bytes, *, modern: bool, token: str, status: int) -> web.Response:
+class Json(web.StreamResponse):
+    """A JSON body with status 200 that goes out in one piece with its head.
+
+    aiohttp would build the head anew for every answer: a tenth of what a request costs.
+    """
+
+    keep_alive = True
+
+    def __init__(self, body: bytes) -> None:
+        self._json = body  # and nothing else: there are no headers to keep
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Send it."""
+        if request.transport is None:
+            raise ConnectionResetError
+        request.transport.write(b"%b%d\r\n\r\n%b" % (_head(), len(self._json), self._json))
+
+    async def write_eof(self, _data: bytes = b"") -> None:
+        """There is nothing left to send."""
+
+
+def _head() -> bytes:
+    """A response's head up to its length; it is the same for a second."""
+    global _heads  # noqa: PLW0603 - a value of the clock, like the clock itself
+    now = int(time.time())
+    if _heads[0] != now:
+        date = formatdate(now, usegmt=True).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: %b\r\nContent-Length: " % date
+        _heads = (now, head)
+    return _heads[1]
+
+
+_heads: tuple[int, bytes] = (0, b"")
+
+
+def answer(
+    request: web.BaseRequest, decision: Decided | None, frame: bytes, *, modern: bool, token: str, status: int
+) -> web.StreamResponse:
     """The response that carries ``frame``.
 
     Args:
+        request: What is answered.
         decision: What made the frame; it must be the last of its request.
         frame: The JSON-RPC response.
         modern: Whether the request was stateless.
         token: The handle of the session that the request has begun; empty when it began none.
         status: The status of an error, when it is not the one that belongs to its code; else 0.
     """
+    if type(decision) is ResponseReady and not token and request.keep_alive and request.version == HttpVersion11:
+        return Json(frame)
     headers: dict[str, str] = dict(_JSON)
     match decision:
         case ResponseReady():

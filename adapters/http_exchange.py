@@ -15,9 +15,10 @@ MOST_WAITING: Final = 16 * 1024 * 1024
 class Exchange:
     """What is to go out on one response, in order."""
 
-    __slots__ = ("_frames", "_waiter", "bytes", "since")
+    __slots__ = ("_frames", "_loop", "_waiter", "bytes", "since")
 
-    def __init__(self, since: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, since: float) -> None:
+        self._loop = loop
         self.since = since  # when a client began to wait in silence, in the event loop's seconds
         self._frames: deque[tuple[Decided | None, bytes]] = deque()
         self._waiter: asyncio.Future[None] | None = None
@@ -33,7 +34,7 @@ class Exchange:
     async def get(self) -> tuple[Decided | None, bytes]:
         """The next frame, with the decision that made it."""
         if not self._frames:
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             await self._waiter
         decision, frame = self._frames.popleft()
         self.bytes -= len(frame)
@@ -48,15 +49,16 @@ class HttpOutlet:
         used: When a message last came, in the event loop's seconds.
     """
 
-    __slots__ = ("exchanges", "used")
+    __slots__ = ("_loop", "exchanges", "used")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, now: float) -> None:
+        self._loop = loop
         self.exchanges: dict[object, Exchange] = {}
         self.used = now
 
     def expect(self, fact: Observed) -> Exchange:
         """Wait for what becomes of ``fact``."""
-        exchange = self.exchanges[_key(fact)] = Exchange(self.used)
+        exchange = self.exchanges[_key(fact)] = Exchange(self._loop, self.used)
         return exchange
 
     def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:

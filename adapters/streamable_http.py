@@ -49,7 +49,8 @@ class HttpEndpoint:
         self._legacy: dict[str, Session] = {}
         self._traces: dict[str, Session] = {}
         self._open_exchanges: set[Exchange] = set()
-        self._now = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
 
     async def __call__(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         """Answer one HTTP request."""
@@ -124,7 +125,7 @@ class HttpEndpoint:
         return session
 
     def _open(self, request: web.BaseRequest, trace: str = "") -> Session:
-        return self._gate.open("http", request.remote or "", ANONYMOUS, HttpOutlet(self._now()), trace)
+        return self._gate.open("http", request.remote or "", ANONYMOUS, HttpOutlet(self._loop, self._now()), trace)
 
     async def _first(self, request: web.BaseRequest, raw: bytes, headers: Headers) -> web.StreamResponse:
         """A message outside any session: the handshake that begins one, or a mistake."""
@@ -191,7 +192,7 @@ class HttpEndpoint:
             raise
         finally:
             self._open_exchanges.discard(exchange)
-        return answer(decision, frame, modern=modern, token=token, status=status)
+        return answer(request, decision, frame, modern=modern, token=token, status=status)
 
     async def _stream(
         self, request: web.BaseRequest, exchange: Exchange, decision: Decided | None, frame: bytes
