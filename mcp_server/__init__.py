@@ -23,9 +23,9 @@ def _refuse_strangers() -> None:
         if found is None or found.resolve() != home / name / "__init__.py":
             stranger = found or (places[0] if places else None)
             where = f"{stranger} is in the way of" if stranger else "nothing is found for"
-            raise ImportError(
-                f"{where} mcp-rewind's own package {name!r}: rename it, or start mcp-rewind from another folder"
-            )
+            remedy = "rename it, or start mcp-rewind from another folder" if stranger else "install mcp-rewind anew"
+            # With its name in the error, `python -m` says it in one line; else it shows where it was raised.
+            raise ImportError(f"{where} mcp-rewind's own package {name!r}: {remedy}", name=__name__)
 
 
 _refuse_strangers()
