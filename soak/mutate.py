@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import orjson
 
-from events.jsonrpc import FRAME_LIMIT
+from events.jsonrpc import FRAME_LIMIT, VALUE_LIMIT
 from operators.versions import LATEST_LEGACY, META_CAPABILITIES, META_CLIENT, META_VERSION, MODERN
 
 META: Final = {META_VERSION: MODERN[0], META_CAPABILITIES: {}, META_CLIENT: {"name": "soak", "version": "1"}}
@@ -105,9 +105,9 @@ class Mutator:
         return _join(members)
 
     def _nested(self) -> bytes:
-        depth = self._chance.choice((5, 60, 62, 63, 64, 65, 66, 100, 1000, self._chance.randint(1, 5000)))
-        if self._chance.random() < 0.01:
-            depth = 100_000
+        depth = self._chance.choice((5, 10, 60, 61, 62, 63, 64, 65, 66, 100))
+        if self._chance.random() < 0.02:
+            depth = self._chance.choice((1000, 5000, self._chance.randint(100, 10_000), 100_000))
         opening, closing = self._chance.choice(((b"[", b"]"), (b'{"a":', b"}"), (b'[{"[":', b"}]")))
         inner = self._chance.choice((b"1", b"", *_STRANGE[:8]))
         closings = closing * (depth if self._chance.random() < 0.8 else self._chance.randint(0, depth + 2))
@@ -165,7 +165,9 @@ class Mutator:
 
     def _number_in(self) -> bytes:
         """A number that is long, precise, or both, where a tool gets to see it."""
-        digits = self._chance.choice((15, 16, 17, 18, 19, 20, 21, 40, 300, 309, 400, 4299, 4300, 4301, 5000))
+        digits = self._chance.choice((15, 16, 17, 18, 19, 20, 21, 40, 100, 300, 308, 309, 310))
+        if self._chance.random() < 0.03:
+            digits = self._chance.choice((4299, 4300, 4301, 5000))
         number = b"%d" % self._chance.randrange(10 ** min(digits, 60)) + b"7" * max(0, digits - 60)
         form = self._chance.choice((b"%b", b"-%b", b"%b.0", b"0.%b", b"%be-5", b"1e%b", b"%be3", b"%b.%%"))
         members = self.members()
@@ -178,14 +180,16 @@ class Mutator:
         part = self._chance.choice(HUGE)
         members = self.members()
         times = size // len(part)
-        members[b"params"] = b'{"name":"echo","arguments":{"text":["' + part * times + b'"]}}'
+        space = self._chance.choice((b"", b" "))  # what is not compact takes the longer way through the parser
+        members[b"params"] = b'{"name":"echo","arguments":{"text":' + space + b'["' + part * times + b'"]}}'
         if part.endswith(b","):
-            members[b"params"] = b'{"name":"echo","arguments":{"text":[' + part * min(times, 99_000) + b"1]}}"
+            most = self._chance.choice((VALUE_LIMIT - 100, VALUE_LIMIT // 3, times))
+            members[b"params"] = b'{"name":"echo","arguments":{"text":[' + part * min(times, most) + b"1]}}"
         return _join(members)
 
 
 HUGE: Final = (
-    b"x", b"\\n", b"\\u0041", b"\\\\", b'\\"', b"\xc3\xa9", b"\\ud83d\\ude00", b"1,", b"1.5,", b"0.1234567890123456789,",
+    b"x", b"\\n", b"\\u0041", b"\\\\", b'\\"', b"\xc3\xa9", b"\\ud83d\\ude00", b"1,", b"1.5,", b"0.123456789012345678,",
     b"[],", b'{"a":1},', b"12345678901234567890123,", b'"\\u00e9",', b" 1,", b"[1,2,3],", b"1e300,", b"7" * 4000 + b",",
     b'{"a":1,"b":2},', b'"\\/",', b"[[[[[[1]]]]]],", b"-0.0,", b"null ,",
 )  # fmt: skip

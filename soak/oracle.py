@@ -11,6 +11,9 @@ from events.jsonrpc import DEPTH_LIMIT, FRAME_LIMIT, VALUE_LIMIT
 from events.message import Message
 from events.observed import MessageMalformed
 
+_INTEGER_BEYOND_DOUBLE: Final = re.compile(rb"(?<!\d)\d{309}")
+"""Such integers may be refused, though JSON has them. What may not be is to round them."""
+
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -54,9 +57,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _value(raw: bytes) -> Any:
-    value = json.loads(
-        raw.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite, parse_int=_integer
-    )
+    value = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_refuse, parse_float=_finite)
     if b"\\u" in raw and _SURROGATE.search(json.dumps(value, ensure_ascii=False)):
         raise _No("half a surrogate pair")
     return value
@@ -81,10 +82,6 @@ def _finite(text: str) -> float:
     return number
 
 
-def _integer(text: str) -> int:
-    return int(text)
-
-
 def _too_much(raw: bytes, value: Any) -> bool:
     """Whether a message that is JSON goes beyond a limit of ours."""
     depth = values = 0
@@ -100,4 +97,4 @@ def _too_much(raw: bytes, value: Any) -> bool:
             if isinstance(one, dict | list)
             for each in (one.values() if isinstance(one, dict) else one)
         ]
-    return len(raw) > FRAME_LIMIT
+    return len(raw) > FRAME_LIMIT or _INTEGER_BEYOND_DOUBLE.search(raw) is not None
