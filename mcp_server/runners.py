@@ -87,6 +87,8 @@ class Runners:
                 if self._jobs and not self._awake:
                     self._wake()  # should this job wait for something, the others need not
                 await job.run(task)
+                if task.cancelling():
+                    return  # the event loop ends, and the job took that for its own affair
                 if copy_context() != context:
                     if self._jobs and not self._awake:
                         self._wake()

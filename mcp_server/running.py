@@ -123,8 +123,9 @@ class Calls:
         except CallRefused as refused:
             fact = CallFailed(self.origin(key), refused.code, refused.message, refused.data)
         except asyncio.CancelledError:
-            if self._jobs.get(key) is not job:
-                raise  # cancelled by us, who have told why
+            task = asyncio.current_task()
+            if self._jobs.get(key) is not job or (task is not None and task.cancelling()):
+                raise  # cancelled by us, who have told why, or with everything else when the event loop ends
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "the call was cancelled from within")
         except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and others go on
             about = {"session": call.session, "request": call.request, "method": call.method}
