@@ -2,6 +2,7 @@
 
 import time
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -105,6 +106,7 @@ def answer(
     raise AssertionError(f"{type(decision).__name__} answers nothing")
 
 
+@lru_cache(maxsize=256)
 def unacceptable(content_type: str, accept: str) -> tuple[int, str] | None:
     """The status and the reason for refusing a request by what it says of its body and of the answer's."""
     if not content_type.lower().startswith("application/json"):

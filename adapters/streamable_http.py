@@ -13,7 +13,7 @@ from aiohttp import web
 
 from adapters.http_answers import SESSION_HEADER, answer, unacceptable
 from adapters.http_exchange import Exchange, HttpOutlet
-from adapters.listener import Connection, plain
+from adapters.listener import READ_LIMIT, Connection, plain
 from adapters.sessions import ENDING, Gate, Session
 from events import codes
 from events.event import Decided, Observed
@@ -83,10 +83,9 @@ class HttpEndpoint:
         head = request.headers
         if problem := unacceptable(head.get("Content-Type", ""), head.get("Accept", "*/*")):
             return plain(*problem)
-        try:
-            raw = await self._body(request, connection)
-        except web.HTTPRequestEntityTooLarge:
-            return await self._too_long(request)
+        raw = await self._body(request, connection)
+        if len(raw) > READ_LIMIT:
+            return await self._too_long(request, raw)
         headers = Headers(*(_text(head.getall(name, ())) for name in _ROUTING))
         if headers.protocol_version is not None and headers.protocol_version not in LEGACY:
             session = self._stateless(request, connection, raw)
@@ -99,11 +98,16 @@ class HttpEndpoint:
         return await self._first(request, raw, headers)
 
     async def _body(self, request: web.BaseRequest, connection: Connection) -> bytes:
+        """The body, or as much of it as shows that it is longer than anything that is read."""
+        chunks, length = [], 0
         connection.reading = self._now()
         try:
-            return await request.read()
+            while length <= READ_LIMIT and (chunk := await request.content.readany()):
+                chunks.append(chunk)
+                length += len(chunk)
         finally:
             connection.reading = None
+        return b"".join(chunks)
 
     def _stateless(self, request: web.BaseRequest, connection: Connection, raw: bytes) -> Session:
         """The session of a stateless request: its trace's, else its client's on this connection."""
@@ -154,10 +158,12 @@ class HttpEndpoint:
         finally:
             session.close("the client named a session that does not exist")
 
-    async def _too_long(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _too_long(self, request: web.BaseRequest, raw: bytes) -> web.StreamResponse:
         session = self._open(request)
-        problem = f"the message is too long: {request.content_length or 'more'} bytes"
-        fact = session.malformed(b"", codes.INVALID_REQUEST, problem)
+        told = f"{request.content_length} bytes" if request.content_length else f"more than {READ_LIMIT} bytes"
+        fact = session.malformed(
+            raw, codes.INVALID_REQUEST, f"the message is too long: {told}, of which {len(raw)} were read"
+        )
         try:
             return await self._exchange(request, session, fact, modern=False, status=413)
         finally:
