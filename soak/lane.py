@@ -11,6 +11,7 @@ from soak.clients import Client
 from soak.ledger import Ledger
 from soak.requests import Requests
 from soak.servers import DidNotStart, Nursery, Server
+from soak.view import difference
 
 LANES = 3
 
@@ -91,6 +92,8 @@ class Lane:
             self.outcome.violation(f"{self.where}, read again: {words}")
         if (again.position, again.digest) != (self.ledger.position, self.ledger.digest):
             self.outcome.violation(f"{self.where}: records that were read before have changed")
+        if differs := difference(self.path):
+            self.outcome.violation(f"{self.where}: {differs}")
         self.outcome.add("logs", 1)
         self.outcome.add("records", again.records)
 

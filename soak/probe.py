@@ -77,7 +77,7 @@ async def probing(port: int) -> AsyncIterator[Timing]:
     try:
         yield timing
     finally:
-        out, _ = await process.communicate()
+        out, _ = await process.communicate(b"")
     found = msgspec.json.decode(out, type=Timing)
     for name in Timing.__struct_fields__:
         setattr(timing, name, getattr(found, name))

@@ -64,6 +64,10 @@ class Server:
         """The processes that write its log: one, once it has come so far."""
         return [child for child in processes.children(self.pid) if "sqlite_writer" in processes.command(child)]
 
+    def helpers(self) -> list[int]:
+        """All processes that it has started."""
+        return processes.children(self.pid)
+
     def signal(self, number: int) -> None:
         """Send a signal, unless it has ended."""
         if not self.ended.done():

@@ -1,4 +1,4 @@
-/* Makes the k-th write or sync of certain files fail. Preloaded into the log's writer, and into nothing else.
+/* Makes the k-th write or sync of certain files fail, in the log's writer alone.
  *
  * SOAK_FAULT   CALLS:K:ERRNO:MODE:SUFFIX   CALLS is write or sync; ERRNO 0 makes a write a short one; MODE is once or
  *              always; SUFFIX counts only calls on the file with that suffix (-wal), or . for the database, * for all.
@@ -18,9 +18,20 @@
 static char calls[8], mode[8], suffix[32];
 static int due, error, seen, struck;
 
+/* Whether this process is the writer: what else a server starts inherits the preload too. */
+static int writes_the_log(void) {
+    char line[4096] = "";
+    int in = syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY);
+    ssize_t size = syscall(SYS_read, in, line, sizeof line - 1);
+    syscall(SYS_close, in);
+    for (ssize_t at = 0; at < size; at++)
+        if (!strncmp(line + at, "sqlite_writer", 13)) return 1;
+    return 0;
+}
+
 __attribute__((constructor)) static void begin(void) {
     const char *plan = getenv("SOAK_FAULT");
-    if (!plan || sscanf(plan, "%7[^:]:%d:%d:%7[^:]:%31s", calls, &due, &error, mode, suffix) != 5) calls[0] = 0;
+    if (!plan || !writes_the_log() || sscanf(plan, "%7[^:]:%d:%d:%7[^:]:%31s", calls, &due, &error, mode, suffix) != 5) calls[0] = 0;
 }
 
 static int counts(int fd) {
