@@ -105,12 +105,16 @@ class App:
         """Let calls finish for a while, end the others, close the sessions, and write it all down."""
         self.gate.window = 0  # what comes from here on is refused, and that is recorded too
         await self._until(lambda: not self.gate.in_flight, self.settings.drain_timeout)
-        self.calls.abort("the server stopped before the call was over")
-        await self._until(lambda: self.journal.idle, self.settings.drain_timeout)
+        await self._until(self._aborted, max(1.0, self.settings.drain_timeout))
         for session in list(self.gate.sessions.values()):
             session.outlet.close("the server stopped")
             session.close("the server stopped")
         await self._until(lambda: self.journal.idle, self.settings.drain_timeout)
+
+    def _aborted(self) -> bool:
+        """End the calls that are under way. Requests that waited for what one of them would find begin only then."""
+        self.calls.abort("the server stopped before the call was over")
+        return not self.gate.in_flight and self.journal.idle
 
     async def _until(self, done: Callable[[], bool], seconds: float) -> None:
         loop = asyncio.get_running_loop()

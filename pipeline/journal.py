@@ -59,16 +59,17 @@ class Journal:
         return not self._pending and not self._under_way
 
     def add(self, step: Step) -> None:
-        """Write a step down. To be subscribed to the chain."""
-        if self._log.failure is None:
-            session = step.fact.origin.session
-            if session in self._pending:
-                self._pending[session].append(step)
-            else:
-                self._pending[session] = [step]
-            if not self._scheduled and self._under_way < IN_FLIGHT:
-                self._scheduled = True
-                self._soon(self._flush)
+        """Write a step down; accept it only while it can be recorded. To be subscribed to the chain."""
+        if self._log.failure is not None:
+            return
+        session = step.fact.origin.session
+        if session in self._pending:
+            self._pending[session].append(step)
+        else:
+            self._pending[session] = [step]
+        if not self._scheduled and self._under_way < IN_FLIGHT:
+            self._scheduled = True
+            self._soon(self._flush)
         self.accepted.emit(step)
 
     def resume(self, session: SessionId, version: int) -> None:

@@ -72,9 +72,8 @@ class Room:
     def __init__(self, log: MemoryLog | None = None, **settings: Any) -> None:
         self.log = log or MemoryLog()
         self.tools = Tools()
-        self.app = App(
-            Settings(store="memory:", drain_timeout=0.2, **settings), self.tools.server.catalogue(), self.log
-        )
+        used = Settings(**{"store": "memory:", "drain_timeout": 0.2, **settings})
+        self.app = App(used, self.tools.server.catalogue(), self.log)
 
     def peer(self, *, ready: bool = True) -> Peer:
         found = Peer(self.app)

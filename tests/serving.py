@@ -64,6 +64,11 @@ class Tools:
             self.done.append(text)
             return text
 
+        @self.server.tool(read_only=True, cacheable=60.0, public=True)
+        async def find(gate: str) -> str:
+            """Wait at a gate; the result is shared."""
+            return await self._wait(gate)
+
         @self.server.tool
         async def act(gate: str) -> str:
             """Wait at a gate; not marked read-only."""

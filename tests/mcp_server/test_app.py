@@ -1,0 +1,83 @@
+import asyncio
+
+import pytest
+
+from adapters.memory_log import MemoryLog
+from events import codes
+from events.decided import RequestCancelled
+from events.record import unpack
+from mcp_server.effects import Durability
+from tests.peers import Room
+from tests.pipeline.logs import HandWorkedLog
+from tests.serving import LONG, soon, text_of
+
+
+async def test_a_server_that_drains_lets_calls_end() -> None:
+    room = Room(drain_timeout=LONG)
+    peer = room.peer()
+    peer.call(1, "act", gate="a")
+    await room.turns()
+    draining = asyncio.create_task(room.app.drain())
+    await room.turns()
+    peer.call(2, "echo", text="too late")
+    await room.turns()
+    assert peer.answers(2)[0]["error"]["code"] == codes.OVERLOADED
+    room.tools.gates["a"].set()
+    await soon(draining)
+    assert text_of(peer.answers(1)[0]) == "a"
+    assert peer.ended == "the server stopped"
+    assert not room.app.gate.sessions
+
+
+async def test_calls_that_do_not_end_are_aborted_and_so_are_those_that_waited_for_them() -> None:
+    room = Room(drain_timeout=0.01)
+    peers = [room.peer() for _ in range(5)]
+    for peer in peers:
+        peer.call(1, "find", gate="never")
+        peer.call(2, "act", gate="never")
+    await room.turns()
+    await soon(room.app.drain())
+    for peer in peers:
+        assert [peer.answers(id)[0]["error"]["code"] for id in (1, 2)] == [codes.ABORTED] * 2
+        assert len(peer.messages) == 3
+    events = [
+        decision
+        for record in room.log.reader().records()
+        for step in unpack(record.state, record.session)
+        for decision in step.decisions
+    ]
+    assert not [event for event in events if isinstance(event, RequestCancelled)]
+
+
+@pytest.mark.parametrize("durability", Durability)
+async def test_when_the_log_has_failed_no_tool_begins_not_even_for_those_that_waited(durability: Durability) -> None:
+    room = Room(MemoryLog(), durability=durability)
+    peers = [room.peer() for _ in range(3)]
+    await room.quiet()
+    for peer in peers:
+        peer.call(1, "find", gate="a")
+    await room.turns()
+    begun = list(room.tools.done)
+    room.log.fail("the disk is full")
+    for peer in peers:
+        peer.call(2, "echo", text="x")
+    await room.turns()
+    assert room.tools.done == begun == ["a"]
+    assert room.tools.stopped["a"].is_set()
+    for peer in peers:
+        assert [peer.answers(id)[0]["error"]["code"] for id in (1, 2)] == [codes.LOG_FAILED] * 2
+    assert room.app.stopping.is_set()
+    assert str(room.app.failure) == "the disk is full"
+    assert (room.app.gate.in_flight, len(room.app.calls)) == (0, 0)
+    await soon(room.app.drain())
+
+
+async def test_a_session_that_opens_after_the_log_has_failed_is_told_so() -> None:
+    room = Room(HandWorkedLog())
+    room.log.fail("the disk is full")
+    peer = room.peer(ready=False)
+    peer.ask(1, "ping")
+    peer.say(b"{")
+    assert [each["error"]["code"] for each in peer.messages] == [codes.LOG_FAILED] * 2
+    peer.leave()
+    assert not room.app.gate.sessions
