@@ -193,9 +193,12 @@ class HttpEndpoint:
             decision, frame = await exchange.get()
             if type(decision) not in ENDING:
                 return await self._stream(request, exchange, decision, frame)
-        except (asyncio.CancelledError, ConnectionError):
+        except asyncio.CancelledError:
             self._left(session, fact, modern=modern)
             raise
+        except ConnectionError:
+            self._left(session, fact, modern=modern)
+            return web.Response()  # nobody will read it; an exception would be logged as an error of ours
         finally:
             self._open_exchanges.discard(exchange)
         return answer(request, decision, frame, modern=modern, token=token, status=status)

@@ -1,5 +1,6 @@
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -181,6 +182,24 @@ async def test_closing_the_stream_of_a_stateless_request_cancels_it() -> None:
         (end,) = await served.until(RequestCancelled)
         assert end.origin.request == 1
         assert served.app.gate.in_flight == 0
+
+
+async def test_a_client_that_leaves_is_no_error_of_ours(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write(*_: object) -> None:
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    async with serving() as served:
+        body, headers = stateless(1, "tools/call", call_params("report", {"progressToken": "p"}, gate="a"))
+        monkeypatch.setattr("aiohttp.web.StreamResponse.write", write)
+        with pytest.raises(aiohttp.ClientError):
+            async with streaming(served, body, headers) as response:
+                await soon(response.content.read())
+        await soon(served.tools.stopped["a"].wait())
+        (end,) = await served.until(RequestCancelled)
+        assert end.origin.request == 1
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_leaving_a_stateless_request_before_its_status_cancels_it() -> None:
