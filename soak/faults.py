@@ -24,7 +24,7 @@ NO_VIEW: Final = {"MCP_AUDIT": "false"}
 
 async def run(setting: Setting) -> Outcome:
     """Inject ``setting.count`` faults; then some where they must do harm."""
-    outcome = Outcome()
+    outcome = Outcome(counts=dict.fromkeys(("while starting", "while loaded", "while leaving", "absorbed"), 0))
     if (compiler := find_compiler()) is None:
         outcome.notes.append("no C compiler: a limit on file sizes stood in for the shim, so only writes failed")
     async with nursery(setting.scratch) as place:

@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 from unittest.mock import patch
@@ -14,6 +15,7 @@ import orjson
 from adapters.sqlite_reader import SqliteReader
 from events import jsonrpc
 from events.event import Observed
+from events.jsonrpc import FRAME_LIMIT
 from replay.replay import verify
 from soak import processes, wire
 from soak.answers import Batch
@@ -25,6 +27,9 @@ from soak.senders import Failed, FramePost, FrameSocket
 from soak.servers import Server, nursery
 
 LONGEST_MS: Final = 50.0
+LARGEST_SHORT: Final = 1_000_000
+"""Bytes of the longest frames in a short run, for the sake of time."""
+
 MOST_GROWTH: Final = 64 << 20
 SOCKETS, POSTS = 3, 6
 SOCKET_BATCH, POST_BATCH = 256, 32
@@ -83,7 +88,7 @@ class _Campaign:
         self._outcome = outcome
         self._server = server
         self._chance = random.Random(setting.seed)
-        self._mutator = Mutator(self._chance)
+        self._mutator = Mutator(self._chance, LARGEST_SHORT if setting.short else FRAME_LIMIT + 1)
         self._judge = Judge(outcome)
         self._sent: Counter[str] = Counter()
         self._base = 0
@@ -110,8 +115,7 @@ class _Campaign:
         socket = await self._opened(FrameSocket)
         while self._more("over websocket", SOCKET_BATCH, 0.75):
             batch = Batch(f"last-{self._mutator.id()}")
-            for _ in range(SOCKET_BATCH):
-                raw = self._mutator.frame()
+            for raw in self._frames(SOCKET_BATCH):
                 fact = self._judge(raw)
                 # Text that is no UTF-8 is answered like any other malformed message; so is what is no text at all.
                 binary = self._chance.random() < 0.01
@@ -127,7 +131,7 @@ class _Campaign:
     async def _over_http(self) -> None:
         post = await self._opened(FramePost)
         while self._more("over HTTP", POST_BATCH, 0.25):
-            frames = [self._mutator.frame() for _ in range(POST_BATCH)]
+            frames = list(self._frames(POST_BATCH))
             try:
                 await post.send([(raw, self._judge(raw)) for raw in frames])
             except Failed as problem:
@@ -135,6 +139,12 @@ class _Campaign:
                 post.leave()
                 post = await self._opened(FramePost)
         post.leave()
+
+    def _frames(self, number: int) -> Iterator[bytes]:
+        """Frames; the first batches begin with some of the largest, so that growth later on is none of theirs."""
+        largest = 2 if self._sent.total() <= min(self._setting.count // 10, 10_000) else 0
+        for place in range(number):
+            yield self._mutator.huge() if place < largest else self._mutator.frame()
 
     def _more(self, way: str, number: int, share: float) -> bool:
         """Whether another batch is to go out that way."""
@@ -144,8 +154,8 @@ class _Campaign:
         count = self._setting.count
         if self._sent[way] >= count * share:
             return False
-        if not self._base and self._sent.total() >= min(count // 2, 50_000):
-            self._base = self._resident()  # by now it has seen everything once
+        if not self._base and self._sent.total() >= min(count // 2, 20_000):
+            self._base = self._resident()  # by now it has seen the largest of everything, and at once
         self._sent[way] += number
         self._outcome.add(way, number)
         self._setting.tell(min(self._sent.total(), count), f"{self._outcome.broken} broken")

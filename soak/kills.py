@@ -28,7 +28,7 @@ VICTIMS: Final = {"server": 45, "writer": 15, "all": 25, "starting": 7, "leaving
 
 async def run(setting: Setting) -> Outcome:
     """Kill ``setting.count`` times; then a few times where it must be noticed."""
-    outcome = Outcome()
+    outcome = Outcome(counts={f"killed: {victim}": 0 for victim in VICTIMS})
     async with nursery(setting.scratch) as place:
         await side_by_side(setting, place, outcome, _rounds)
         await _controls(place, setting, outcome)

@@ -28,10 +28,16 @@ _SPACES: Final = (b"", b"", b"", b" ", b"\n", b"\t", b"\r\n", b"  ", b"\xc2\xa0"
 
 
 class Mutator:
-    """Makes frames; the same seed makes the same ones."""
+    """Makes frames; the same seed makes the same ones.
 
-    def __init__(self, chance: random.Random) -> None:
+    Args:
+        chance: What everything follows from.
+        largest: How many bytes the longest of them have, about.
+    """
+
+    def __init__(self, chance: random.Random, largest: int = FRAME_LIMIT + 1) -> None:
         self._chance = chance
+        self._largest = largest
         self._number = 0
         self._ways: tuple[Callable[[], bytes], ...] = (
             self._honest, self._member, self._member, self._value, self._value, self._twice, self._nested,
@@ -41,7 +47,7 @@ class Mutator:
     def frame(self) -> bytes:
         """The next frame."""
         if self._chance.random() < 1 / 5000:
-            return self._huge()
+            return self.huge()
         return self._chance.choice(self._ways)()
 
     def id(self) -> int:
@@ -174,9 +180,10 @@ class Mutator:
         members[b"params"] = b'{"name":"echo","arguments":{"text":"n","n":%b}}' % (form.replace(b"%%", b"") % number)
         return _join(members)
 
-    def _huge(self) -> bytes:
+    def huge(self) -> bytes:
         """As much as is read, of one thing."""
-        size = self._chance.choice((60_000, 70_000, 300_000, 1_000_000, FRAME_LIMIT - 200, FRAME_LIMIT + 1))
+        sizes = (60_000, 70_000, 300_000, 1_000_000, FRAME_LIMIT - 200, FRAME_LIMIT + 1)
+        size = min(self._largest, self._chance.choice(sizes))
         part = self._chance.choice(HUGE)
         members = self.members()
         times = size // len(part)

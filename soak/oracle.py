@@ -89,7 +89,7 @@ def _too_much(raw: bytes, value: Any) -> bool:
     while level:
         depth += 1
         values += len(level)
-        if depth > DEPTH_LIMIT or values > VALUE_LIMIT:
+        if depth > DEPTH_LIMIT or values > VALUE_LIMIT // 2:  # empty arrays count twice there
             return True
         level = [
             each
