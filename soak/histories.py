@@ -94,10 +94,12 @@ class History:
         if self._http:
             try:
                 body = orjson.loads(raw)
-                name = body["params"].get("name") or body["params"].get("uri")
-                headers = Headers(MODERN[0] if self._modern else None, body["method"], name)
+                named = body["params"].get("name") or body["params"].get("uri")
+                method = body["method"]
             except (ValueError, TypeError, LookupError, AttributeError):
-                headers = Headers(MODERN[0] if self._modern else None, None, None)
+                named = method = None
+            sent = (value if isinstance(value, str) else None for value in (method, named))
+            headers = Headers(MODERN[0] if self._modern else None, *sent)
         session.push(session.read(raw, headers))
 
     def _request(self, method: str, **params: Any) -> dict[str, Any]:

@@ -37,6 +37,10 @@ FLAT: Final = 6 << 20
 """What a process may grow between a quarter and the end; allocators keep some."""
 
 
+MOST_KEPT: Final = 50_000
+"""Records that the process holds on to that must be noticed."""
+
+
 class Grown(msgspec.Struct):
     """Resident bytes after a quarter of the log and at its end."""
 
@@ -114,7 +118,7 @@ def grow(store: Path, *, keep: bool) -> Grown:
 
         def watched(records: Iterable[Record]) -> Iterator[Record]:
             for record in records:
-                if keep:
+                if keep and record.position > last // 4 and len(kept) < MOST_KEPT:
                     kept.append(unpack(record.state, record.session))
                 if record.position == last // 4:
                     found.quarter = processes.resident(os.getpid())
