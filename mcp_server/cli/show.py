@@ -151,7 +151,8 @@ def _frame(frame: bytes, clip: int | None) -> str:
 def _with_frames(output: Output, rows: Iterable[Row]) -> None:
     """Each row on a line of its own, followed by its frame."""
     for row in rows:
-        head = "  ".join(clean(str(row[key])) for key in ("position", "ms", "event", "subject", "outcome") if row[key])
+        cells = (row[key] for key in ("position", "ms", "event", "subject", "outcome"))
+        head = "  ".join(clean(str(cell)) for cell in cells if cell not in (None, ""))
         output.say(head, _event_style(row))
         if row["frame"] is not None:
             arrow = "<-" if row["kind"] == "fact" else "->"

@@ -58,6 +58,12 @@ def test_frames_are_clipped_unless_asked_for_in_full(run: Run) -> None:
     assert '"text":"2"' in full
 
 
+def test_beside_its_frames_an_event_has_its_time_too_also_at_the_very_beginning(run: Run) -> None:
+    lines = run("show", ONE, "--frames").lines
+    assert lines[0] == "1.0  0.0  ● SessionOpened"
+    assert lines[1].startswith("1.1  0.0  ● RequestReceived  initialize")
+
+
 def test_the_session_at_a_position_has_its_requests_in_flight(run: Run) -> None:
     ran = run("show", ONE, "--at", "2")
     assert "3 requests in flight" in ran.out
