@@ -16,6 +16,7 @@ exit codes:
   2    an argument is wrong, or names what is not there
   3    the store cannot be read
   130  interrupted
+  141  the reader of a pipe left
 
 On a terminal the output is a table; in a pipe one line a row, columns separated by tabs; with --json one JSON object
 a line. Control characters in recorded data are always shown escaped. Times are UTC.

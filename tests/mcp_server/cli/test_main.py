@@ -18,7 +18,7 @@ def test_help_lists_the_commands_and_the_exit_codes(run: Run) -> None:
     for arguments in ((), ("--help",)):
         code, out, err = run(*arguments)
         assert (code, err) == (0, "")
-        for word in ("serve", "demo", "sessions", "show", "replay", "audit", "exit codes", "130"):
+        for word in ("serve", "demo", "sessions", "show", "replay", "audit", "exit codes", "130", "141"):
             assert word in out
 
 
