@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from adapters.sqlite_reader import SqliteReader
 from mcp_server.cli.arguments import Parser, command
-from mcp_server.cli.codes import DIFFERS, OK, UNREADABLE
+from mcp_server.cli.codes import DIFFERS, OK, UNREADABLE, UsageError
 from mcp_server.cli.junit import write_junit
 from mcp_server.cli.output import Output
 from mcp_server.cli.reading import read
 from mcp_server.cli.stores import open_reader
 from mcp_server.cli.text import clipped, many, to_json, value_text
+from replay.difference import Pointer, pointer
 from replay.divergence import Divergence, shown
 from replay.replay import Verdict, verify
 from replay.sessions import resolve
@@ -45,10 +46,28 @@ def _add_rerun(parser: Parser) -> None:
     rerun.add_argument("--rerun", action="store_true", help="call the recorded calls again and compare the results")
     rerun.add_argument("--server", metavar="SERVER", default="", help="FILE.py or module:attribute (default: built-in)")
     rerun.add_argument("--yes", action="store_true", help="also call, unasked, what may act on something")
+    rerun.add_argument(
+        "--ignore",
+        metavar="POINTER",
+        type=_pointer,
+        action="append",
+        default=[],
+        help="do not compare what always differs, such as /result/structuredContent/time; a JSON pointer (RFC 6901) "
+        "into the result, * for any key or index; may be given more than once",
+    )
+
+
+def _pointer(text: str) -> Pointer:
+    try:
+        return pointer(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, call again, or ask what other limits would have done."""
+    if arguments.ignore and not arguments.rerun:
+        raise UsageError("argument --ignore: only with --rerun; a replay compares every byte")
     output = Output(json=arguments.json)
     with open_reader(arguments.store) as reader:
         session = None if arguments.all else resolve(reader, arguments.session)

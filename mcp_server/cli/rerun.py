@@ -34,7 +34,7 @@ def rerun(reader: SqliteReader, session: str | None, arguments: argparse.Namespa
             verdict = _SKIPPED
             if consent.given(call):
                 again = runner.run(_result(catalogue, call))
-                found = list(differences(call.result, again))
+                found = list(differences(call.result, again, ignored=arguments.ignore))
                 verdict = _CHANGED if found else _SAME
             counts[verdict] += 1
             output.record(_json(call, verdict, found))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from replay.difference import MISSING, Difference, differences, readable
+from replay.difference import MISSING, Difference, differences, pointer, readable
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -39,6 +39,38 @@ def test_what_is_missing_is_told_from_null() -> None:
 @given(JSON)
 def test_equal_values_do_not_differ(value: Any) -> None:
     assert not list(differences(value, value))
+
+
+BEFORE = {"result": {"content": [{"id": 1, "at": 1}, {"id": 2, "at": 1}], "a/b": 1, "m~n": 1}}
+AFTER = {"result": {"content": [{"id": 3, "at": 2}, {"id": 2, "at": 2, "new": 0}], "a/b": 2, "m~n": 2}}
+
+
+@pytest.mark.parametrize(
+    ("ignored", "left"),
+    [
+        ([], ["content[0].id", "content[0].at", "content[1].at", "content[1].new", '["a/b"]', '["m~n"]']),
+        (["/result/content/*/at"], ["content[0].id", "content[1].new", '["a/b"]', '["m~n"]']),
+        (["/result/content/1", "/result/a~1b"], ["content[0].id", "content[0].at", '["m~n"]']),
+        (["/result/content", "/result/m~0n"], ['["a/b"]']),
+        (["/*/*/*/*"], ['["a/b"]', '["m~n"]']),
+        (["/result"], []),
+        (
+            ["/result/content/0/id/deeper", "/content", "/result/conten"],
+            ["content[0].id", "content[0].at", "content[1].at", "content[1].new", '["a/b"]', '["m~n"]'],
+        ),
+    ],
+)
+def test_what_a_pointer_leads_to_is_not_compared(ignored: list[str], left: list[str]) -> None:
+    found = differences(BEFORE, AFTER, ignored=[pointer(each) for each in ignored])
+    assert [each.path.removeprefix("$.result").removeprefix(".") for each in found] == left
+
+
+@pytest.mark.parametrize(
+    ("text", "told"), [("", "a slash"), ("result", "a slash"), ("$.result", "a slash"), ("/a~b", "~0"), ("/a~", "~0")]
+)
+def test_what_is_no_pointer_is_told_how_to_write_one(text: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        pointer(text)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ def test_every_command_explains_itself(run: Run, command: str) -> None:
         (["show", "0190"], "'0190' begins several sessions"),
         (["replay"], "one of the arguments SESSION --all is required"),
         (["replay", "last", "--all"], "not allowed with argument"),
+        (["replay", "last", "--ignore", "/result"], "argument --ignore: only with --rerun"),
+        (["replay", "last", "--rerun", "--ignore", "result"], "argument --ignore: 'result' is no pointer"),
         (["sessions", "--limit", "0"], "argument --limit: '0' is no number from 1 up"),
         (["audit", "--outcome", "eror"], "argument --outcome: 'eror' is no outcome: did you mean error?"),
         (["audit", "--since", "soon"], "argument --since: 'soon' is no time"),

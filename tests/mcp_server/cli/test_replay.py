@@ -138,6 +138,17 @@ def test_calls_are_made_again_and_their_results_compared(run: Run, calls: str, t
     assert not (tmp_path / "seen").exists()
 
 
+def test_what_always_differs_can_be_left_out_of_the_comparison(run: Run, calls: str, tmp_path: Path) -> None:
+    where = ("replay", "last", "--rerun", "--store", calls, "--server", server(tmp_path, "text.upper()"))
+    out = run(*where, "--ignore", "/result/content/*/text").out
+    assert "content[0]" not in out
+    assert "$.result.structuredContent" in out
+    both = ("--ignore", "/result/content/*/text", "--ignore", "/result/structuredContent")
+    assert verdicts(run, *where)["echo"] == "changed"
+    assert verdicts(run, *where, *both)["echo"] == "same"
+    assert run(*where, "--ignore", "/result").code == 0
+
+
 def test_what_may_act_is_called_again_only_when_allowed(run: Run, calls: str, tmp_path: Path) -> None:
     where = ("replay", "last", "--rerun", "--store", calls, "--server", server(tmp_path, "text"))
     assert verdicts(run, *where)["write"] == "skipped"
