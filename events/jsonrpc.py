@@ -82,7 +82,9 @@ def _classify(raw: bytes, body: Object, session: SessionId, at: float, headers: 
     if type(method) is str:
         params = body.get("params")
         if type(params) is not dict and "params" in body:
-            return malformed(raw, origin, codes.INVALID_PARAMS, f"params must be an object, not {_kind(params)}")
+            problem = f"params must be an object, not {_kind(params)}"
+            # A notification is never answered, whatever is wrong with its params (JSON-RPC 2.0, section 4.1).
+            return malformed(raw, origin, codes.INVALID_PARAMS, problem, answer=request is not None)
         if request is not None:
             return RequestReceived(origin, Message(raw, body), headers)
         target = params.get("requestId") if method == CANCELLED and params else None

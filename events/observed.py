@@ -76,7 +76,8 @@ class MessageMalformed(Observed, frozen=True, gc=False):
         frame: The bytes; empty when there were more than are kept.
         digest: SHA-256 of the bytes.
         length: How many bytes there were.
-        answer: Whether an error is owed to the sender. ``origin.request`` is echoed in it when it could be read.
+        answer: Whether an error is owed to the sender: not for a response, nor for a notification. ``origin.request``
+            is echoed in it when it could be read.
     """
 
     code: int

@@ -81,6 +81,14 @@ async def test_a_malformed_message_is_told_what_is_wrong_and_ends_nothing() -> N
         assert [fact.length for fact in found] == [len(raw) for raw, _, _ in MALFORMED]
 
 
+async def test_a_malformed_notification_is_recorded_and_not_answered() -> None:
+    async with serving() as served, served.socket() as socket:
+        await socket.send(b'{"jsonrpc":"2.0","method":"notifications/x","params":[]}')
+        await alive(socket)
+        (found,) = served.recorded(MessageMalformed)
+        assert (found.code, found.problem) == (codes.INVALID_PARAMS, "params must be an object, not an array")
+
+
 async def test_a_binary_frame_is_no_message() -> None:
     async with serving() as served, served.socket() as socket:
         await soon(socket.ws.send_bytes(frame(1, "ping")))

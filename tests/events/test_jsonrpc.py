@@ -192,11 +192,18 @@ def test_the_id_of_a_malformed_message_is_echoed_when_it_could_be_read(raw: byte
     [
         (b'{"jsonrpc":"2.0","id":1,"result":{},"error":{}}', False),
         (b'{"jsonrpc":"2.0","error":{}}', False),
+        (b'{"jsonrpc":"2.0","method":"notifications/x","params":[]}', False),
+        (b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":null}', False),
+        (b'{"jsonrpc":"2.0","id":1,"method":"x","params":[]}', True),
         (b'{"jsonrpc":"2.0","id":1}', True),
+        # Not known to be notifications; the first is an example of JSON-RPC 2.0, section 7.
+        (b'{"jsonrpc":"2.0","method":1,"params":"bar"}', True),
+        (b'{"jsonrpc":"1.0","method":"notifications/x"}', True),
+        (b'{"jsonrpc":"2.0","id":null,"method":"notifications/x"}', True),
         (b"{", True),
     ],
 )
-def test_an_error_is_owed_for_everything_but_a_malformed_answer(raw: bytes, answer: bool) -> None:
+def test_an_error_is_owed_for_everything_but_a_malformed_answer_or_notification(raw: bytes, answer: bool) -> None:
     fact = read(raw)
     assert isinstance(fact, MessageMalformed)
     assert fact.answer is answer
