@@ -18,7 +18,15 @@ from adapters.sessions import ENDING, Gate, Session
 from events import codes
 from events.event import Decided, Observed
 from events.message import Message
-from events.observed import Headers, MessageMalformed, RequestOverflowed, RequestReceived
+from events.observed import (
+    CancelReceived,
+    Headers,
+    MessageMalformed,
+    NotificationReceived,
+    RequestOverflowed,
+    RequestReceived,
+    ResponseReceived,
+)
 from operators.authorize import ANONYMOUS
 from operators.era import is_modern
 from operators.versions import LEGACY, META_CLIENT
@@ -32,6 +40,8 @@ MOST_CLIENTS: Final = 64
 KEEP_ALIVE: Final = 15.0
 """Seconds after which a silent response becomes a stream, and a silent stream is sent a comment, so that proxies keep
 it open."""
+
+_HOMELESS: Final = "this belongs to a session, and none is named: send Mcp-Session-Id, which the handshake told"
 
 _STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -136,9 +146,12 @@ class HttpEndpoint:
         session = self._open(request)
         fact = session.read(raw, headers)
         begins = isinstance(fact, RequestReceived) and fact.message.method == "initialize"
-        modern = isinstance(fact, RequestReceived) and is_modern(fact.message, headers)
+        message = getattr(fact, "message", None)
+        modern = message is not None and is_modern(message, headers)
         if not begins or modern or len(self._legacy) >= MOST_SESSIONS:
             try:
+                if not modern and isinstance(fact, NotificationReceived | CancelReceived | ResponseReceived):
+                    return await self._take(session, fact, _HOMELESS)
                 return await self._exchange(request, session, fact, modern=modern)
             finally:
                 session.close("it was never initialized")
@@ -181,11 +194,10 @@ class HttpEndpoint:
     ) -> web.StreamResponse:
         outlet = cast(HttpOutlet, session.outlet)
         outlet.used = self._now()
-        unanswered = isinstance(fact, MessageMalformed) and not fact.answer
-        if unanswered or not isinstance(fact, RequestReceived | MessageMalformed | RequestOverflowed):
-            session.push(fact)
-            status = status or (400 if unanswered else 202)
-            return web.Response(status=status if await self._gate.durable(fact) else 503)
+        if isinstance(fact, MessageMalformed) and not fact.answer:
+            return await self._take(session, fact, fact.problem)
+        if not isinstance(fact, RequestReceived | MessageMalformed | RequestOverflowed):
+            return await self._take(session, fact)
         exchange = outlet.expect(fact)
         self._open_exchanges.add(exchange)
         session.push(fact)
@@ -202,6 +214,13 @@ class HttpEndpoint:
         finally:
             self._open_exchanges.discard(exchange)
         return answer(request, decision, frame, modern=modern, token=token, status=status)
+
+    async def _take(self, session: Session, fact: Observed, problem: str = "") -> web.StreamResponse:
+        """Say of what gets no answer whether it was accepted, once it is recorded."""
+        session.push(fact)
+        if not await self._gate.durable(fact):
+            return plain(503, "it could not be recorded, so it was not done")
+        return plain(400, problem) if problem else web.Response(status=202)
 
     async def _stream(
         self, request: web.BaseRequest, exchange: Exchange, decision: Decided | None, frame: bytes

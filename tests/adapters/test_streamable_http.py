@@ -14,6 +14,7 @@ from events.decided import RequestCancelled
 from events.observed import (
     CallerLeft,
     CallReturned,
+    CancelReceived,
     MessageMalformed,
     NotificationReceived,
     RequestReceived,
@@ -333,6 +334,33 @@ async def test_a_request_without_a_session_is_a_bad_request(headers: dict[str, s
         assert not served.app.gate.sessions
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"jsonrpc":"2.0","method":"notifications/initialized"}',
+        b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}',
+        b'{"jsonrpc":"2.0","id":1,"result":{}}',
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"MCP-Protocol-Version": LEGACY[0]}])
+async def test_what_belongs_to_a_session_and_names_none_is_a_bad_request(raw: bytes, headers: dict[str, str]) -> None:
+    async with serving() as served:
+        reply = await served.post(raw, headers)
+        assert reply.status == 400
+        assert "Mcp-Session-Id" in reply.text
+        assert (
+            served.recorded(NotificationReceived) + served.recorded(CancelReceived) + served.recorded(ResponseReceived)
+        )
+
+
+@pytest.mark.parametrize("headers", [{}, {"MCP-Protocol-Version": MODERN[0]}])
+async def test_a_stateless_notification_needs_no_session(headers: dict[str, str]) -> None:
+    async with serving() as served:
+        params = {"_meta": {**MODERN_META, "traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01"}}
+        reply = await served.post(frame(None, "notifications/x", params), headers)
+        assert (reply.status, reply.text) == (202, "")
+
+
 async def test_a_handshake_that_fails_begins_no_session() -> None:
     async with serving() as served:
         reply = await served.post(frame(1, "initialize", {}))
@@ -456,11 +484,21 @@ async def test_what_is_no_message_is_a_bad_request(raw: bytes, code: int, era: s
         assert [fact.length for fact in served.recorded(MessageMalformed)] == [len(raw)]
 
 
-@pytest.mark.parametrize("raw", [b'{"jsonrpc":"2.0","result":{}}', b'{"jsonrpc":"2.0","id":1,"result":1,"error":{}}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"jsonrpc":"2.0","result":{}}',
+        b'{"jsonrpc":"2.0","id":1,"result":1,"error":{}}',
+        b'{"jsonrpc":"2.0","method":"notifications/x","params":[]}',
+    ],
+)
 @pytest.mark.parametrize("headers", [{}, {"MCP-Protocol-Version": MODERN[0]}])
-async def test_a_malformed_answer_is_a_bad_request_too(raw: bytes, headers: dict[str, str]) -> None:
+async def test_a_malformed_answer_or_notification_is_a_bad_request_too(raw: bytes, headers: dict[str, str]) -> None:
     async with serving() as served:
-        assert (await served.post(raw, headers)).status == 400
+        reply = await served.post(raw, headers)
+        assert reply.status == 400
+        (found,) = served.recorded(MessageMalformed)
+        assert reply.text == found.problem + "\n"
 
 
 async def test_a_body_that_is_longer_than_anyone_reads_is_refused() -> None:
