@@ -16,8 +16,7 @@ from adapters.sqlite_writer import CONFLICT, FAILED, READY, REPLY
 from events.record import TOPIC
 from pipeline.log import LogFailed, Row, VersionConflict
 
-_HEAD: Final = struct.Struct(">IBI")  # the length of a frame, then the head of a msgpack array with a 32-bit count
-_ARRAY_32: Final = 0xDD
+_HEAD: Final = struct.Struct(">I")  # the length of a frame
 
 _encode_into = msgspec.msgpack.Encoder().encode_into
 
@@ -46,10 +45,7 @@ async def open_sqlite_log(path: Path) -> AsyncIterator["SqliteLog"]:
 
 
 class SqliteLog:
-    """Hands rows to the writer process; tells when they are durable.
-
-    What is appended within one turn of the event loop goes out as one frame.
-    """
+    """Hands rows to the writer process; tells when they are durable."""
 
     def __init__(self, path: Path, process: subprocess.Popen[bytes]) -> None:
         """Made by ``open``."""
@@ -57,8 +53,6 @@ class SqliteLog:
         self._process = process
         self._loop = asyncio.get_running_loop()
         self._link = _Link(self)
-        self._frame = bytearray(_HEAD.size)
-        self._frame_count = 0
         self._queue: deque[_Submission] = deque()
         self._waiting = 0
         self._closing = False
@@ -106,21 +100,13 @@ class SqliteLog:
         """
         if self._failure is not None or self._closing:
             raise LogFailed(str(self._failure or f"{self._path} is closed"))
-        before = len(self._frame)
-        _encode_into([(session, version, TOPIC, state) for session, version, state in rows], self._frame, -1)
-        size = len(self._frame) - before
+        frame = bytearray(_HEAD.size)
+        _encode_into([[(session, version, TOPIC, state) for session, version, state in rows]], frame, -1)
+        size = len(frame) - _HEAD.size
+        _HEAD.pack_into(frame, 0, size)
         self._waiting += size
         self._queue.append(_Submission(len(rows), size, done, refused))
-        if not self._frame_count:
-            self._loop.call_soon(self._flush)
-        self._frame_count += 1
-
-    def _flush(self) -> None:
-        if self._frame_count and self._failure is None:
-            _HEAD.pack_into(self._frame, 0, len(self._frame) - 4, _ARRAY_32, self._frame_count)
-            self._link.transport.write(self._frame)
-        self._frame = bytearray(_HEAD.size)
-        self._frame_count = 0
+        self._link.transport.write(frame)
 
     def on_failure(self, failed: Callable[[LogFailed], None]) -> None:
         if self._failure is None:
@@ -136,7 +122,6 @@ class SqliteLog:
         """
         if self._closing:
             return
-        self._flush()
         self._closing = True
         failed_before = self._failure is not None
         if not failed_before:

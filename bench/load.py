@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import contextlib
 import os
 import sys
 import time
@@ -55,6 +56,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
         problems: The first few of them, in words.
         cpu: The share of its core that the load took: near 1, it measured itself.
         server_cpu: The share of its core that the server itself had: well below 1, it was waiting, or others ran there.
+        stolen: The share of the machine's processor time that its host gave to others; 0 on a machine of its own.
     """
 
     answers: int
@@ -68,6 +70,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     problems: list[str]
     cpu: float
     server_cpu: float = 0.0
+    stolen: float = 0.0
 
     @property
     def per_cpu_second(self) -> float:
@@ -109,7 +112,7 @@ async def run(load: Load) -> Measured:
     if not load.requests:
         await _until(tally, load.warm_up)
     tally.counting = True
-    began, busy, server = time.perf_counter(), time.process_time(), _cpu_of(load.server)
+    began, busy, server, host = time.perf_counter(), time.process_time(), _cpu_of(load.server), _stolen()
     if load.requests:
         await _until(tally, 3600)
         await _drain(connections, tally)
@@ -117,12 +120,13 @@ async def run(load: Load) -> Measured:
         await _until(tally, load.seconds)
     tally.counting = tally.sending = False
     seconds, busy, server = time.perf_counter() - began, time.process_time() - busy, _cpu_of(load.server) - server
+    host = _stolen() - host
     if pace:
         pace.cancel()
     await _drain(connections, tally)
     for connection in connections:
         connection.leave()
-    return _summary(tally, seconds, busy / seconds, server / seconds)
+    return _summary(tally, seconds, busy / seconds, server / seconds, host / seconds / (os.cpu_count() or 1))
 
 
 async def _until(tally: Tally, seconds: float) -> None:
@@ -165,7 +169,14 @@ def _cpu_of(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _summary(tally: Tally, seconds: float, cpu: float, server_cpu: float) -> Measured:
+def _stolen() -> float:
+    """Seconds of processor time that the machine wanted and did not get (Linux: proc(5), "steal" of ``/proc/stat``)."""
+    with contextlib.suppress(OSError, IndexError):
+        return int(Path("/proc/stat").read_text().split(maxsplit=9)[8]) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def _summary(tally: Tally, seconds: float, cpu: float, server_cpu: float, stolen: float) -> Measured:
     ordered = sorted(tally.latencies)
     answers = len(ordered)
 
@@ -186,6 +197,7 @@ def _summary(tally: Tally, seconds: float, cpu: float, server_cpu: float) -> Mea
         problems=tally.problems,
         cpu=cpu,
         server_cpu=server_cpu,
+        stolen=stolen,
     )
 
 

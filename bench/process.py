@@ -22,6 +22,9 @@ from bench.load import Load, Measured
 ROOT = Path(__file__).resolve().parent.parent
 CORES = sorted(os.sched_getaffinity(0))
 SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
+UNDISTURBED = 0.015
+"""The share of the machine's processor time that its host may give to others within a window."""
+
 START_UP = 30.0
 """Seconds a server may take to listen."""
 
@@ -131,15 +134,32 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def put_load(server: Server, load: Load) -> Measured:
-    """Let the load generator work on a server once, when the server is at rest.
+def put_load(server: Server, load: Load, tries: int = 1) -> Measured:
+    """Let the load generator work on a server, when the server is at rest.
+
+    Args:
+        server: Where to.
+        load: What to send; its port, core and process are set here.
+        tries: How often at most, until the machine's host leaves it alone for the length of the window.
+
+    Returns:
+        The try that was disturbed least.
 
     Raises:
         CannotMeasure: An answer was wrong or missing.
     """
+    load = msgspec.structs.replace(load, port=server.port, core=LOAD_CORE, server=server.process.pid)
+    least = _put_once(server, load)
+    for _ in range(tries - 1):
+        if least.stolen <= UNDISTURBED:
+            break
+        least = min(least, _put_once(server, load), key=lambda measured: measured.stolen)
+    return least
+
+
+def _put_once(server: Server, load: Load) -> Measured:
     server.release_helpers()
     server.settle()
-    load = msgspec.structs.replace(load, port=server.port, core=LOAD_CORE, server=server.process.pid)
     done = subprocess.run(
         [sys.executable, "-m", "bench.load", msgspec.json.encode(load).decode()],
         cwd=ROOT, capture_output=True, text=True, check=False,

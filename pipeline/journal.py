@@ -98,7 +98,7 @@ class Journal:
 
     def _durable(self, records: list[list[Step]], first: int) -> None:
         self._under_way -= 1
+        if self._pending and not self._scheduled:
+            self._flush()  # first, so that the log writes while effects act
         for position, steps in enumerate(records, first):
             self.recorded.emit(Recorded(position, steps))
-        if self._pending and not self._scheduled:
-            self._flush()

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import aiohttp
 import orjson
@@ -18,7 +17,7 @@ import uvloop
 from bench import process
 from bench.figure import Figures, Goal, Result, Setting, judged
 from bench.figures import throughput
-from bench.load import Load
+from bench.load import Load, Measured
 from bench.process import CannotMeasure, Server
 from events.observed import RequestReceived
 from events.record import unpack
@@ -65,12 +64,37 @@ def last(store: Path) -> int:
         return int(db.execute("SELECT coalesce(max(rowid), 0) FROM stored_events").fetchone()[0])
 
 
-async def under_load(server: Server, load: Load) -> tuple[dict[str, float], Any]:
+async def under_load(server: Server, load: Load) -> tuple[dict[str, float], Measured]:
     """Watch the loop in the middle of the load."""
     putting = asyncio.create_task(asyncio.to_thread(process.put_load, server, load))
     await asyncio.sleep(load.warm_up + 1.0)
     found = await probe(server, load.seconds - 1.5)
     return found, await putting
+
+
+def undisturbed(server: Server, load: Load, store: Path, tries: int) -> tuple[dict[str, float], float]:
+    """Watch the loop under load until the machine's host lets it have its processors; also the events stored a second.
+
+    Raises:
+        CannotMeasure: So many events a second were not stored, in none of the tries.
+    """
+    found: list[tuple[float, dict[str, float], float]] = []
+    slow = 0.0
+    for _ in range(tries):
+        server.settle()
+        before = last(store)
+        late, measured = uvloop.run(under_load(server, load))
+        server.settle()
+        _, events, seconds = stored(store, before)
+        slow = max(slow, events / seconds)
+        if events / seconds >= EVENTS_A_SECOND * 0.97:
+            found.append((measured.stolen, late, events / seconds))
+            if measured.stolen <= process.UNDISTURBED:
+                break
+    if not found:
+        raise CannotMeasure(f"only {slow:,.0f} of {EVENTS_A_SECOND:,} events/s were stored, in {tries} tries")
+    _, late, rate = min(found, key=lambda one: one[0])
+    return late, rate
 
 
 def measure(setting: Setting, _names: Sequence[str]) -> list[Result]:
@@ -89,15 +113,9 @@ def measure(setting: Setting, _names: Sequence[str]) -> list[Result]:
         )  # fmt: skip
         for number in range(setting.rounds):
             setting.say(f"loop stall at {EVENTS_A_SECOND:,} events/s, round {number + 1}")
-            server.settle()
-            before = last(store)
-            found, measured = uvloop.run(under_load(server, load))
+            found, rate_stored = undisturbed(server, load, store, setting.tries)
             late.append(found)
-            server.settle()
-            _, events, seconds = stored(store, before)
-            rates.append(events / seconds)
-            if rates[-1] < EVENTS_A_SECOND * 0.97:
-                raise CannotMeasure(f"only {rates[-1]:,.0f} of {EVENTS_A_SECOND:,} events/s were stored ({measured})")
+            rates.append(rate_stored)
     words = (
         f"at {median(rates):,.0f} events/s in {rate:,.0f} calls/s; p99 {median(one['p99'] for one in late):.2f} ms, "
         f"longest {max(one['longest'] for one in late):.1f} ms; p99.9 of an idle server {idle['p999']:.2f} ms"
