@@ -121,12 +121,14 @@ class ErrorReady(Decided, frozen=True, gc=False):
 
 
 class StageFailed(Decided, frozen=True, gc=False):
-    """An operator raised: a bug of ours. It costs this one event and no other.
+    """An operator raised: a bug of ours. It ends the request that the event concerned, and no other.
 
     Attributes:
         stage: The operator.
         error: The exception's type; its text may hold payload, so it stays out.
+        event: The class of the event that it raised on. A fact is lost to the operators after it; a decision stands.
     """
 
     stage: str
     error: str
+    event: str = ""

@@ -11,11 +11,13 @@ from enum import StrEnum
 from typing import Final
 
 from adapters.sessions import Gate
+from events import codes
 from events.decided import (
     CacheFilled,
     CacheReleased,
     CallDispatched,
     RequestCancelled,
+    StageFailed,
 )
 from events.event import Decided, Observed, Step
 from events.frames import OUTGOING, frame
@@ -46,6 +48,7 @@ class Effects:
         self._act: dict[type[Decided], Callable[..., None]] = {
             CallDispatched: self._begin,
             RequestCancelled: self._cancel,
+            StageFailed: self._stop,
             CacheFilled: self._fill,
             CacheReleased: self._release,
             **dict.fromkeys(OUTGOING, self._send),
@@ -107,6 +110,11 @@ class Effects:
         self._calls.cancel(origin.session, origin.request)
         if session := self._gate.sessions.get(origin.session):
             session.deliver(fact, decision, b"")
+
+    def _stop(self, decision: StageFailed, _fact: Observed) -> None:
+        """End the call that a bug of ours met: its request is answered, or will be when the call has failed."""
+        origin = decision.origin
+        self._calls.stop((origin.session, origin.request), codes.INTERNAL_ERROR, "internal error")
 
     def _send(self, decision: Decided, fact: Observed) -> None:
         session = self._gate.sessions.get(decision.origin.session)

@@ -93,19 +93,22 @@ class Calls:
         if job := self._jobs.pop((session, request), None):
             job.cancel()
 
+    def stop(self, key: Key, code: int, message: str) -> None:
+        """End a call that is under way, and tell that it failed."""
+        if key in self._jobs:
+            self.cancel(*key)
+            self.tell(CallFailed(self.origin(key), code, message))
+
     def expire(self) -> None:
         """End the calls that have taken too long. To be called every second or so."""
         late = self._clock() - self._timeout
         for key in [key for key, begun in self._begun.items() if begun < late]:
-            self.cancel(*key)
-            message = f"the call took longer than {self._timeout:g} s and was stopped"
-            self.tell(CallFailed(self.origin(key), codes.TIMED_OUT, message))
+            self.stop(key, codes.TIMED_OUT, f"the call took longer than {self._timeout:g} s and was stopped")
 
     def abort(self, reason: str) -> None:
         """End all calls; each is told to have failed."""
         for key in list(self._jobs):
-            self.cancel(*key)
-            self.tell(CallFailed(self.origin(key), codes.ABORTED, reason))
+            self.stop(key, codes.ABORTED, reason)
 
     def origin(self, key: Key) -> Origin:
         """Now, for a fact about a call."""

@@ -80,7 +80,7 @@ def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
     def closed(lookups: Lookups, event: SessionClosed) -> Sequence[Event]:
         requests = (*lookups.asked, *lookups.finding)
         each = (Origin(event.origin.session, request, event.origin.at) for request in requests)
-        return (event, *(gone for one in each for gone in _forgotten(lookups, one, "the session closed")))
+        return (*(gone for one in each for gone in _forgotten(lookups, one, "the session closed")), event)
 
     known: dict[type[Event], Decision[Lookups]] = {
         SessionOpened: opened,

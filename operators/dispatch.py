@@ -64,4 +64,4 @@ def _cancelled(calls: Calls, event: CancelReceived | CallerLeft) -> Sequence[Eve
 
 def _closed(calls: Calls, event: SessionClosed) -> Sequence[Event]:
     left = (Origin(event.origin.session, request, event.origin.at) for request in calls)
-    return (event, *(RequestCancelled(each, "the session closed") for each in left))
+    return (*(RequestCancelled(each, "the session closed") for each in left), event)

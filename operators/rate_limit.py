@@ -53,7 +53,7 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
 
     def closed(waiting: Waiting, event: SessionClosed) -> Sequence[Event]:
         left = (Origin(event.origin.session, request, event.origin.at) for request in waiting.held)
-        return (event, *(RequestCancelled(each, "the session closed") for each in left))
+        return (*(RequestCancelled(each, "the session closed") for each in left), event)
 
     known: dict[type[Event], Decision[Waiting]] = {
         SessionOpened: opened,

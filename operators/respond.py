@@ -1,54 +1,80 @@
 """Answer each request once."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from events import codes
-from events.decided import ErrorReady, RequestRejected, ResponseReady, StageFailed
-from events.event import Event
-from events.observed import CacheHit, CallFailed, CallReturned, MessageMalformed, RequestOverflowed
-from operators.stage import Stage, no_state, stage
+from events.decided import ErrorReady, RequestCancelled, RequestRejected, ResponseReady, StageFailed
+from events.event import Event, RequestId
+from events.observed import (
+    CacheHit,
+    CallFailed,
+    CallReturned,
+    MessageMalformed,
+    RequestOverflowed,
+    RequestReceived,
+)
+from operators.stage import Decision, Stage, stage
+
+Owed = dict[RequestId | None, None]
+"""The session's requests that are owed an answer."""
+
+_ARRIVALS: Final = frozenset(kind.__name__ for kind in (RequestReceived, RequestOverflowed, MessageMalformed))
+"""What is owed an answer from the moment it comes, also when a bug kept it from getting here."""
 
 
 def respond() -> Stage:
     """Turn what became of a request into its answer.
 
-    What reaches this operator is still owed one: results of calls that are no longer under way stop at ``dispatch``,
-    and what the cache says of requests that are gone stops at ``answer_from_cache``.
+    A bug of ours ends the request that it meets with an internal error; what becomes of that request later is no
+    answer any more.
     """
-    return stage(
-        "respond",
-        no_state,
-        {
-            CallReturned: _result,
-            CacheHit: _result,
-            CallFailed: _error,
-            RequestRejected: _error,
-            MessageMalformed: _malformed,
-            RequestOverflowed: _overflowed,
-            StageFailed: _failed,
-        },
-    )
+    known: dict[type[Event], Decision[Owed]] = {
+        RequestReceived: _received,
+        CallReturned: _result,
+        CacheHit: _result,
+        CallFailed: _error,
+        RequestRejected: _error,
+        ResponseReady: _ended,
+        RequestCancelled: _ended,
+        MessageMalformed: _malformed,
+        RequestOverflowed: _overflowed,
+        StageFailed: _failed,
+    }
+    return stage("respond", dict, known)
 
 
-def _result(_: None, event: CallReturned | CacheHit) -> Sequence[Event]:
-    return (event, ResponseReady(event.origin))
+def _received(owed: Owed, event: RequestReceived) -> Sequence[Event]:
+    owed[event.origin.request] = None
+    return (event,)
 
 
-def _error(_: None, event: CallFailed | RequestRejected) -> Sequence[Event]:
-    return (event, ErrorReady(event.origin, event.code, event.message, event.data))
+def _result(owed: Owed, event: CallReturned | CacheHit) -> Sequence[Event]:
+    origin = event.origin
+    return (event, ResponseReady(origin)) if owed.pop(origin.request, event) is None else (event,)
 
 
-def _malformed(_: None, event: MessageMalformed) -> Sequence[Event]:
+def _error(owed: Owed, event: CallFailed | RequestRejected) -> Sequence[Event]:
+    if owed.pop(event.origin.request, event) is None:
+        return (event, ErrorReady(event.origin, event.code, event.message, event.data))
+    return (event,)
+
+
+def _ended(owed: Owed, event: ResponseReady | RequestCancelled) -> Sequence[Event]:
+    return (event,) if owed.pop(event.origin.request, event) is None else ()
+
+
+def _malformed(_: Owed, event: MessageMalformed) -> Sequence[Event]:
     return (event, ErrorReady(event.origin, event.code, event.problem)) if event.answer else (event,)
 
 
-def _overflowed(_: None, event: RequestOverflowed) -> Sequence[Event]:
+def _overflowed(_: Owed, event: RequestOverflowed) -> Sequence[Event]:
     data: dict[str, object] = {"inFlight": event.in_flight, "retryAfter": event.retry_after}
     wait = f"the server is full: try again in {event.retry_after:g} s"
     return (event, ErrorReady(event.origin, codes.OVERLOADED, wait, data))
 
 
-def _failed(_: None, event: StageFailed) -> Sequence[Event]:
-    if event.origin.request is None:
-        return (event,)
-    return (event, ErrorReady(event.origin, codes.INTERNAL_ERROR, "internal error"))
+def _failed(owed: Owed, event: StageFailed) -> Sequence[Event]:
+    if owed.pop(event.origin.request, event) is None or event.event in _ARRIVALS:
+        return (event, ErrorReady(event.origin, codes.INTERNAL_ERROR, "internal error"))
+    return (event,)

@@ -4,7 +4,7 @@ A decision is a plain function: what is known of a session, and an event, give t
 of them, one for each class of event that it knows; here it becomes an operator. State is made per subscription and per
 session, so that a replay and a live run never share any, nor do two sessions; it is dropped when the session closes. An
 exception is a bug of ours: it costs that one event, never the stream, because ``on_error`` would end it for every
-session.
+session. A decision it does not cost: an earlier stage has made it and counts on it.
 """
 
 import logging
@@ -118,7 +118,8 @@ class _Run:
             try:
                 events = decide(states[index], event)
             except Exception as error:  # noqa: BLE001 - a bug of ours: the event is lost, the stream is not
-                events = (self._failed(index, event, error),)
+                failed = self._failed(index, event, error)
+                events = (event, failed) if isinstance(event, Decided) else (failed,)
             if len(events) != 1 or events[0] is not event:
                 for each in events:
                     self._pass(each, index + 1, states)
@@ -127,9 +128,9 @@ class _Run:
             self._forward(event)
 
     def _failed(self, index: int, event: Event, error: Exception) -> StageFailed:
-        name = self._stages[index].name
-        _log.error("operator %s failed on %s", name, type(event).__name__, exc_info=error)
-        return StageFailed(event.origin, name, type(error).__name__)
+        name, kind = self._stages[index].name, type(event).__name__
+        _log.error("operator %s failed on %s", name, kind, exc_info=error)
+        return StageFailed(event.origin, name, type(error).__name__, kind)
 
     def _plan(self, kind: type[Event]) -> list["_Plan"]:
         """For each stage where an event of ``kind`` may enter: whether it is let out, and who knows it on the way."""

@@ -87,5 +87,5 @@ _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     decided.RequestCancelled: lambda event: event.reason,
     decided.ChunkEmitted: lambda event: f"part {event.number}",
     decided.ErrorReady: _error,
-    decided.StageFailed: lambda event: f"{event.error} in {event.stage}",
+    decided.StageFailed: lambda event: f"{event.error} in {event.stage}{' on ' if event.event else ''}{event.event}",
 }

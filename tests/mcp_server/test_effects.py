@@ -1,10 +1,14 @@
 import logging
+from collections.abc import Sequence
 
 import pytest
 
 from adapters.memory_log import MemoryLog
-from events import frames
-from events.event import Decided, Observed
+from events import codes, frames
+from events.event import Decided, Event, Observed
+from events.observed import ProgressReported
+from operators.stage import Stage, no_state, stage
+from replay.replay import verify
 from tests.peers import Peer, Room
 from tests.serving import text_of
 
@@ -45,3 +49,29 @@ async def test_an_answer_that_cannot_be_made_costs_no_other(monkeypatch: pytest.
         peer.ask(id, "ping")
     await room.turns()
     assert peer.answers("good")
+
+
+async def test_a_call_that_meets_a_bug_of_ours_is_stopped_and_answered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deaf() -> Stage:
+        def fail(_: None, event: Event) -> Sequence[Event]:
+            raise ZeroDivisionError
+
+        return stage("deaf", no_state, {ProgressReported: fail})
+
+    monkeypatch.setattr("pipeline.chain.emit_chunks", deaf)
+    room = Room()
+    peer, other = room.peer(), room.peer()
+    peer.call(1, "report", {"progressToken": "p"}, gate="a")
+    other.call(1, "act", gate="b")
+    await room.turns()
+    room.tools.gates["a"].set()
+    room.tools.gates["b"].set()
+    await room.quiet()
+    assert [each["error"]["code"] for each in peer.answers(1)] == [codes.INTERNAL_ERROR]
+    assert text_of(other.answers(1)[0]) == "b"
+    assert room.tools.stopped["a"].is_set()
+    assert not room.app.calls
+    peer.leave()
+    await room.quiet()
+    (verdict,) = verify(room.log.reader().session(peer.session.id))
+    assert verdict.holds

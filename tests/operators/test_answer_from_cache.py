@@ -78,10 +78,10 @@ def test_a_cancelled_request_that_was_to_find_the_result_lets_others_try(gone: E
 def test_a_closing_session_lets_go_of_every_key() -> None:
     events = [admitted(1), missed(1), admitted(2), closed(at=3.0), hit(2), returned(1)]
     assert through(answer_from_cache(RULES), *events)[4:] == [
-        closed(at=3.0),
         CacheReleased(origin(2, 3.0), KEY),
         RequestCancelled(origin(2, 3.0), "the session closed"),
         CacheReleased(origin(1, 3.0), KEY),
+        closed(at=3.0),
         returned(1),
     ]
 

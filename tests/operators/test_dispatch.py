@@ -67,9 +67,9 @@ def test_a_closing_session_cancels_its_calls_in_the_order_in_which_they_began() 
     end = closed(at=9.0)
     out = through(dispatch(), admitted(3), admitted(1), admitted(2), returned(1), end, returned(2), failed(3))
     assert out[7:] == [
-        end,
         RequestCancelled(origin(3, 9.0), "the session closed"),
         RequestCancelled(origin(2, 9.0), "the session closed"),
+        end,
     ]
 
 

@@ -47,8 +47,8 @@ def test_what_waits_when_the_session_closes_is_cancelled() -> None:
     end = closed(at=2.0)
     assert through(rate_limit([CALLS]), admitted(1), admitted(2), permitted(1), end, permitted(2))[-4:] == [
         admitted(1),
-        end,
         RequestCancelled(origin(2, 2.0), "the session closed"),
+        end,
         permitted(2),
     ]
 

@@ -1,9 +1,9 @@
 import pytest
 
 from events import codes
-from events.decided import ErrorReady, RequestRejected, ResponseReady, StageFailed
+from events.decided import ErrorReady, RequestCancelled, RequestRejected, ResponseReady, StageFailed
 from events.event import Event
-from events.observed import MessageMalformed, RequestOverflowed
+from events.observed import CallReturned, MessageMalformed, RequestOverflowed
 from operators.respond import respond
 from tests.facts import admitted, cancelled, closed, failed, hit, message, opened, origin, request, returned, yielded
 from tests.passing import through
@@ -12,7 +12,8 @@ MALFORMED = MessageMalformed(origin(None, 1.0), codes.PARSE_ERROR, "not JSON", b
 
 
 def answer(event: Event) -> Event:
-    first, second = through(respond(), event)
+    """What follows ``event`` when requests with these ids are owed an answer."""
+    _, _, first, second = through(respond(), request(1), request("a"), event)
     assert first is event
     return second
 
@@ -58,6 +59,37 @@ def test_a_bug_of_ours_that_concerns_no_request_is_not_answered() -> None:
     assert through(respond(), bug) == [bug]
 
 
+@pytest.mark.parametrize("kind", ["RequestReceived", "RequestOverflowed", "MessageMalformed"])
+def test_a_bug_of_ours_that_keeps_a_request_from_getting_here_is_answered(kind: str) -> None:
+    bug = StageFailed(origin(7), "admit", "KeyError", kind)
+    assert through(respond(), bug) == [bug, ErrorReady(origin(7), codes.INTERNAL_ERROR, "internal error")]
+
+
+ENDS: list[Event] = [
+    returned(1),
+    failed(1),
+    hit(1),
+    RequestRejected(origin(1), codes.INVALID_PARAMS, "bad"),
+    StageFailed(origin(1), "dispatch", "KeyError", "CallYielded"),
+    ResponseReady(origin(1), b"{}"),
+    RequestCancelled(origin(1), "the client cancelled it"),
+]
+
+
+@pytest.mark.parametrize("first", ENDS, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("second", ENDS, ids=lambda event: type(event).__name__)
+def test_what_becomes_of_a_request_after_its_end_is_no_answer(first: Event, second: Event) -> None:
+    ended, late = through(respond(), request(1), first), through(respond(), request(1), first, second)
+    assert [event for event in late[len(ended) :] if event is not second] == []
+    assert second in late[len(ended) :] or isinstance(second, ResponseReady | RequestCancelled)
+
+
+def test_an_id_that_is_used_again_is_another_request() -> None:
+    out = through(respond(), request(1), returned(1), request(1), returned(1))
+    assert [type(event) for event in out[1:3]] == [type(event) for event in out[4:]] == [CallReturned, ResponseReady]
+
+
 @pytest.mark.parametrize("event", [opened(), closed(), request(1), cancelled(1), admitted(1), yielded(1)])
 def test_everything_else_is_not_answered(event: Event) -> None:
     assert through(respond(), event) == [event]
+    assert through(respond(), request(1), event) == [request(1), event]

@@ -121,7 +121,7 @@ def test_an_exception_costs_one_event_and_neither_the_stream_nor_the_state(caplo
     shaky = stage("shaky", Count, {RequestReceived: number})
     with caplog.at_level(logging.ERROR):
         out = through(shaky, request(1), request(2, at=1.0), request(3))
-    bug = StageFailed(origin(2, 1.0), "shaky", "KeyError")
+    bug = StageFailed(origin(2, 1.0), "shaky", "KeyError", "RequestReceived")
     assert out == [request(1), RequestCancelled(origin(1), "1"), bug, request(3), RequestCancelled(origin(3), "3")]
     assert "secret" not in repr(out)
     assert [record.message for record in caplog.records] == ["operator shaky failed on RequestReceived"]
@@ -130,9 +130,16 @@ def test_an_exception_costs_one_event_and_neither_the_stream_nor_the_state(caplo
 
 def test_an_exception_in_the_chain_is_answered_as_an_internal_error() -> None:
     (step,) = steps_of(fuse(admit(), failing(RequestReceived), dispatch(), respond()), request(1, "ping"))
-    failed, answer = step.decisions[:2]
-    assert failed == StageFailed(origin(1), "failing", "ZeroDivisionError")
-    assert answer == ErrorReady(origin(1), codes.INTERNAL_ERROR, "internal error")
+    assert step.decisions == (
+        StageFailed(origin(1), "failing", "ZeroDivisionError", "RequestReceived"),
+        ErrorReady(origin(1), codes.INTERNAL_ERROR, "internal error"),
+    )
+
+
+def test_a_decision_stands_though_a_later_stage_fails_on_it() -> None:
+    bug = StageFailed(origin(1), "failing", "ZeroDivisionError", "RequestCancelled")
+    out = through(failing(RequestCancelled), RequestCancelled(origin(1), "the client cancelled it"))
+    assert out == [RequestCancelled(origin(1), "the client cancelled it"), bug]
 
 
 def test_a_session_is_forgotten_even_when_a_stage_fails_on_its_end() -> None:
