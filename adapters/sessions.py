@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -26,10 +26,18 @@ from events.observed import (
 from pipeline.ingress import Ingress
 from pipeline.journal import Journal, Recorded
 
+Kind = TypeVar("Kind", MessageMalformed, RequestOverflowed)
+
 _log: Final = logging.getLogger(__name__)
+
+Apart: TypeAlias = MessageMalformed | RequestOverflowed
+"""What is answered for itself: its id, if it has one, may be that of a request in flight, and counts for nothing."""
 
 ENDING: Final = frozenset({ResponseReady, ErrorReady, RequestCancelled})
 """The decisions after which a request is owed nothing."""
+
+_OWED: Final = frozenset({RequestReceived, RequestOverflowed, MessageMalformed, CallerLeft})
+"""The facts that concern something owed an answer. A cancellation or a response of the client is never answered."""
 
 
 class Outlet(Protocol):
@@ -48,15 +56,17 @@ class Session:
     Attributes:
         principal: Who is calling.
         pending: The requests that came and are owed an answer, by id.
+        apart: What else came and is owed one, by identity.
     """
 
-    __slots__ = ("_gate", "_room", "closed", "id", "outlet", "pending", "principal")
+    __slots__ = ("_gate", "_room", "apart", "closed", "id", "outlet", "pending", "principal")
 
     def __init__(self, gate: "Gate", id: SessionId, principal: str, outlet: Outlet) -> None:
         self.id = id
         self.principal = principal
         self.outlet = outlet
         self.pending: dict[RequestId, Message] = {}
+        self.apart: dict[int, Apart] = {}
         self.closed = False
         self._gate = gate
         self._room: Callable[[], None] | None = None
@@ -70,16 +80,24 @@ class Session:
                 return self._repeated(raw, fact.origin)
             gate = self._gate
             if gate.in_flight >= gate.window:
-                return RequestOverflowed(fact.origin, fact.message, gate.in_flight, gate.retry_after)
+                return self.owe(RequestOverflowed(fact.origin, fact.message, gate.in_flight, gate.retry_after))
             gate.in_flight += 1
             self.pending[request] = fact.message  # type: ignore[index]  # a request has an id
-        elif type(fact) is MessageMalformed and request in self.pending:
-            return msgspec.structs.replace(fact, origin=Origin(self.id, None, fact.origin.at))
+        elif type(fact) is MessageMalformed:
+            if request in self.pending:
+                fact = msgspec.structs.replace(fact, origin=Origin(self.id, None, fact.origin.at))
+            return self.owe(fact)
         return fact
 
     def malformed(self, raw: bytes, code: int, problem: str) -> MessageMalformed:
         """Count in bytes that the transport itself cannot take. Follow with :meth:`push`."""
-        return malformed(raw, Origin(self.id, None, self._gate.clock()), code, problem)
+        return self.owe(malformed(raw, Origin(self.id, None, self._gate.clock()), code, problem))
+
+    def owe(self, fact: Kind) -> Kind:
+        """Count in what gets an error of its own, where one is owed. Follow with :meth:`push`."""
+        if type(fact) is not MessageMalformed or fact.answer:
+            self.apart[id(fact)] = fact
+        return fact
 
     def push(self, fact: Observed) -> None:
         """Take a fact in; when it cannot be recorded, answer with an error at once, and do nothing."""
@@ -95,8 +113,11 @@ class Session:
 
     def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
         """Give a frame to the outlet, and make room when it was the last of its request."""
-        if type(decision) in ENDING and type(fact) not in (MessageMalformed, RequestOverflowed):
-            self.settle(decision.origin.request)
+        if type(decision) in ENDING:
+            if type(fact) in (MessageMalformed, RequestOverflowed):
+                self.apart.pop(id(fact), None)
+            else:
+                self.settle(decision.origin.request)
         if not self.closed:
             self.outlet.deliver(fact, decision, frame)
 
@@ -123,7 +144,7 @@ class Session:
 
     def _repeated(self, raw: bytes, origin: Origin) -> MessageMalformed:
         problem = f"the request id {id_text(origin.request).decode()} is already in flight in this session"
-        return malformed(raw, Origin(self.id, None, origin.at), codes.INVALID_REQUEST, problem)
+        return self.owe(malformed(raw, Origin(self.id, None, origin.at), codes.INVALID_REQUEST, problem))
 
 
 class Gate:
@@ -177,14 +198,14 @@ class Gate:
         self.sessions.pop(session.id, None)
         self.in_flight -= len(session.pending)
         session.pending.clear()
+        session.apart.clear()
 
     def refuse(self, session: Session, fact: Observed) -> None:
         """Answer that nothing was done, because it could not be recorded."""
-        request = fact.origin.request
-        if request is None and type(fact) is not MessageMalformed:
+        if (type(fact) is MessageMalformed and not fact.answer) or type(fact) not in _OWED:
             return
         error = ErrorReady(fact.origin, codes.LOG_FAILED, "the event log has failed: nothing was done")
-        session.deliver(fact, error, error_frame(id_text(request), error.code, error.message))
+        session.deliver(fact, error, error_frame(id_text(fact.origin.request), error.code, error.message))
 
     def refuse_all(self) -> None:
         """The log has failed: answer everything that is owed an answer."""
@@ -195,3 +216,5 @@ class Gate:
             for request in list(session.pending):
                 at = self.clock()
                 self.refuse(session, CallerLeft(Origin(session.id, request, at)))
+            for fact in list(session.apart.values()):
+                self.refuse(session, fact)

@@ -182,7 +182,8 @@ class Lines:
     def _too_long(self, line: _TooLong) -> MessageMalformed:
         problem = f"the message has {line.length} bytes; at most {FRAME_LIMIT} are read"
         origin = Origin(self._session.id, None, self._gate.clock())
-        return MessageMalformed(origin, codes.INVALID_REQUEST, problem, b"", line.digest, line.length)
+        fact = MessageMalformed(origin, codes.INVALID_REQUEST, problem, b"", line.digest, line.length)
+        return self._session.owe(fact)
 
 
 @asynccontextmanager

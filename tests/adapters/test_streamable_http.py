@@ -25,6 +25,7 @@ from events.observed import (
 from operators.policy import Limit
 from operators.versions import LEGACY, META_CLIENT, MODERN
 from tests.facts import MODERN_META, frame
+from tests.pipeline.logs import HandWorkedLog
 from tests.serving import (
     LONG,
     Reply,
@@ -499,6 +500,20 @@ async def test_a_malformed_answer_or_notification_is_a_bad_request_too(raw: byte
         assert reply.status == 400
         (found,) = served.recorded(MessageMalformed)
         assert reply.text == found.problem + "\n"
+
+
+@pytest.mark.parametrize("headers", [{}, {"MCP-Protocol-Version": MODERN[0]}])
+@pytest.mark.parametrize("raw", [b"{", frame(1, "tools/list"), frame(None, "notifications/x", {"_meta": MODERN_META})])
+async def test_what_cannot_be_recorded_any_more_is_told_so_whatever_it_is(raw: bytes, headers: dict[str, str]) -> None:
+    log = HandWorkedLog()
+    async with serving(log, server_window=0) as served:
+        waiting = asyncio.create_task(served.post(raw, headers))
+        while not log.appended:  # noqa: ASYNC110 - the log has no event of its own
+            await asyncio.sleep(0.005)
+        log.fail("the disk is full")
+        reply = await soon(waiting)
+        assert reply.status == (503 if headers or b"notifications" in raw else 200)
+        assert b"notifications" in raw or reply.code == codes.LOG_FAILED
 
 
 async def test_a_body_that_is_longer_than_anyone_reads_is_refused() -> None:

@@ -7,6 +7,7 @@ from events import codes
 from events.decided import RequestCancelled
 from events.record import unpack
 from mcp_server.effects import Durability
+from tests.facts import frame
 from tests.peers import Room
 from tests.pipeline.logs import HandWorkedLog
 from tests.serving import LONG, soon, text_of
@@ -81,3 +82,48 @@ async def test_a_session_that_opens_after_the_log_has_failed_is_told_so() -> Non
     assert [each["error"]["code"] for each in peer.messages] == [codes.LOG_FAILED] * 2
     peer.leave()
     assert not room.app.gate.sessions
+
+
+NO_MESSAGE = b'{"jsonrpc":"2.0","id":"odd","method":1}'
+NOT_ANSWERED = (
+    b'{"jsonrpc":"2.0","method":"notifications/x","params":[]}',
+    b'{"jsonrpc":"2.0","method":"notifications/x"}',
+    b'{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"hello"}}',
+    b'{"jsonrpc":"2.0","id":"hello","result":{}}',
+)
+
+
+@pytest.mark.parametrize("durability", Durability)
+async def test_what_is_answered_at_once_is_answered_once_too_when_the_log_fails_meanwhile(
+    durability: Durability,
+) -> None:
+    log = HandWorkedLog()
+    room = Room(log, server_window=1, durability=durability)
+    peer = room.peer(ready=False)
+    peer.call("hello", "act", gate="a")
+    for raw in (NO_MESSAGE, b"{", frame("full", "ping"), *NOT_ANSWERED):
+        peer.say(raw)
+    await room.turns()
+    before = len(peer.messages)
+    assert before == (4 if durability is Durability.ASYNC else 0)
+    log.fail("the disk is full")
+    await room.turns()
+    assert sorted(str(each["id"]) for each in peer.messages) == ["None", "full", "hello", "odd"]
+    assert {each["error"]["code"] for each in peer.messages[before:]} <= {codes.LOG_FAILED}
+    for raw in NOT_ANSWERED:
+        peer.say(raw)
+    assert len(peer.messages) == 4
+    assert not peer.session.apart
+    assert room.app.gate.in_flight == 0
+
+
+async def test_what_was_answered_at_once_is_forgotten() -> None:
+    room = Room(server_window=1)
+    peer = room.peer()
+    await room.quiet()
+    peer.call(1, "act", gate="a")
+    for raw in (NO_MESSAGE, b"{", frame("full", "ping"), *NOT_ANSWERED):
+        peer.say(raw)
+    assert len(peer.session.apart) == 3
+    await room.turns()
+    assert not peer.session.apart
