@@ -24,7 +24,7 @@ from events.observed import (
     SessionOpened,
 )
 from pipeline.ingress import Ingress
-from pipeline.journal import Journal, Recorded
+from pipeline.journal import Journal, Lost, Recorded
 
 Kind = TypeVar("Kind", MessageMalformed, RequestOverflowed)
 
@@ -35,6 +35,8 @@ Apart: TypeAlias = MessageMalformed | RequestOverflowed
 
 ENDING: Final = frozenset({ResponseReady, ErrorReady, RequestCancelled})
 """The decisions after which a request is owed nothing."""
+
+LOG_FAILED: Final = "the event log has failed: nothing was done"
 
 _OWED: Final = frozenset({RequestReceived, RequestOverflowed, MessageMalformed, CallerLeft})
 """The facts that concern something owed an answer. A cancellation or a response of the client is never answered."""
@@ -101,7 +103,7 @@ class Session:
 
     def push(self, fact: Observed) -> None:
         """Take a fact in; when it cannot be recorded, answer with an error at once, and do nothing."""
-        if self._gate.journal.failure is None:
+        if self._gate.journal.failure is None and not self.closed:
             self._gate.ingress.push(fact)
         else:
             self._gate.refuse(self, fact)
@@ -193,6 +195,18 @@ class Gate:
                 if waiter is not None and not waiter.done():
                     waiter.set_result(True)
 
+    def on_lost(self, lost: Lost) -> None:
+        """A session cannot be recorded: answer everything that it is owed, and end it."""
+        for step in lost.steps:
+            waiter = self._durable.pop(id(step.fact), None)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(False)
+        session = self.sessions.get(lost.session)
+        if session is not None and not session.closed:
+            self._refuse_owed(session, "this session cannot be recorded any more: nothing was done; begin another one")
+            session.outlet.close("it cannot be recorded")
+            session.close("it cannot be recorded")
+
     def forget(self, session: Session) -> None:
         """A session has closed: what it was owed is owed no more."""
         self.sessions.pop(session.id, None)
@@ -200,11 +214,11 @@ class Gate:
         session.pending.clear()
         session.apart.clear()
 
-    def refuse(self, session: Session, fact: Observed) -> None:
+    def refuse(self, session: Session, fact: Observed, why: str = LOG_FAILED) -> None:
         """Answer that nothing was done, because it could not be recorded."""
         if (type(fact) is MessageMalformed and not fact.answer) or type(fact) not in _OWED:
             return
-        error = ErrorReady(fact.origin, codes.LOG_FAILED, "the event log has failed: nothing was done")
+        error = ErrorReady(fact.origin, codes.LOG_FAILED, why)
         session.deliver(fact, error, error_frame(id_text(fact.origin.request), error.code, error.message))
 
     def refuse_all(self) -> None:
@@ -213,8 +227,10 @@ class Gate:
             if not waiter.done():
                 waiter.set_result(False)
         for session in list(self.sessions.values()):
-            for request in list(session.pending):
-                at = self.clock()
-                self.refuse(session, CallerLeft(Origin(session.id, request, at)))
-            for fact in list(session.apart.values()):
-                self.refuse(session, fact)
+            self._refuse_owed(session, LOG_FAILED)
+
+    def _refuse_owed(self, session: Session, why: str) -> None:
+        for request in list(session.pending):
+            self.refuse(session, CallerLeft(Origin(session.id, request, self.clock())), why)
+        for fact in list(session.apart.values()):
+            self.refuse(session, fact, why)

@@ -30,7 +30,7 @@ from mcp_server.stores import MEMORY, open_log, sqlite_path
 from operators.policy import CacheRule, Policy, dump
 from pipeline.chain import chain
 from pipeline.ingress import Ingress
-from pipeline.journal import Journal
+from pipeline.journal import Journal, Lost
 from pipeline.log import Log, LogFailed
 from pipeline.questions import Questions
 
@@ -92,6 +92,8 @@ class App:
         self.calls = Calls(offer, ingress, self.clock, settings.call_timeout)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
         self.journal.recorded.subscribe(self.gate.on_recorded)
+        self.journal.lost.subscribe(self.gate.on_lost)
+        self.journal.lost.subscribe(self._lost)
         log.on_failure(self._failed)
 
     def _failed(self, failure: LogFailed) -> None:
@@ -100,6 +102,10 @@ class App:
         self.calls.abort("the event log has failed")
         self.gate.refuse_all()
         self.stopping.set()
+
+    def _lost(self, lost: Lost) -> None:
+        if self.settings.transport_type == "stdio" and self.failure is None:  # that session is all there is
+            self._failed(LogFailed(f"the session {lost.session} cannot be recorded"))
 
     async def drain(self) -> None:
         """Let calls finish for a while, end the others, close the sessions, and write it all down."""

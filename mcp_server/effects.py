@@ -23,7 +23,7 @@ from events.event import Decided, Observed, Step
 from events.frames import OUTGOING, frame
 from events.observed import CallReturned
 from mcp_server.running import Calls
-from pipeline.journal import Journal, Recorded
+from pipeline.journal import Journal, Lost, Recorded
 from pipeline.questions import Cache
 
 _log: Final = logging.getLogger(__name__)
@@ -56,6 +56,7 @@ class Effects:
 
     def watch(self, journal: Journal, durability: Durability) -> None:
         """Begin to act on what ``journal`` writes."""
+        journal.lost.subscribe(self.on_lost)
         match durability:
             case Durability.STRICT:
                 journal.recorded.subscribe(self.on_recorded)
@@ -69,6 +70,14 @@ class Effects:
         """Act on steps that are durable."""
         for step in record.steps:
             self._on_accepted(step)
+
+    def on_lost(self, lost: Lost) -> None:
+        """Let go of what a session held that cannot be recorded: others may wait for a result that it was to find."""
+        self._calls.cancel_all(lost.session)
+        for step in lost.steps:
+            for decision in step.decisions:
+                if isinstance(decision, CacheFilled | CacheReleased):
+                    self._do(self._release, decision, step.fact)
 
     def _on_accepted(self, step: Step) -> None:
         act, fact = self._act, step.fact
@@ -126,5 +135,5 @@ class Effects:
             asker = (decision.origin.session, decision.origin.request)
             self._cache.fill(decision.key, asker, fact.payload, decision.ttl, self._clock())
 
-    def _release(self, decision: CacheReleased, _fact: Observed) -> None:
+    def _release(self, decision: CacheReleased | CacheFilled, _fact: Observed) -> None:
         self._cache.release(decision.key, (decision.origin.session, decision.origin.request))

@@ -93,6 +93,11 @@ class Calls:
         if job := self._jobs.pop((session, request), None):
             job.cancel()
 
+    def cancel_all(self, session: SessionId) -> None:
+        """Stop the calls of a session. Nothing more is told of them."""
+        for key in [key for key in self._jobs if key[0] == session]:
+            self.cancel(*key)
+
     def stop(self, key: Key, code: int, message: str) -> None:
         """End a call that is under way, and tell that it failed."""
         if key in self._jobs:

@@ -1,5 +1,6 @@
 """The journal: what came and what it led to, written down before anything acts on it."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
@@ -9,6 +10,8 @@ from events.observed import SessionClosed
 from events.record import pack
 from pipeline.hot import Hot
 from pipeline.log import Log, LogFailed, Row
+
+_log: Final = logging.getLogger(__name__)
 
 IN_FLIGHT: Final = 2
 """Groups on their way to the log at once: one being committed, one being sent."""
@@ -21,6 +24,13 @@ class Recorded(NamedTuple):
     steps: list[Step]
 
 
+class Lost(NamedTuple):
+    """Steps of one session that will never be in the log: the recording ends before them."""
+
+    session: SessionId
+    steps: list[Step]
+
+
 class Journal:
     """Gathers the steps of each session into records.
 
@@ -30,16 +40,20 @@ class Journal:
         accepted: Steps that are complete, on their way to the log. For questions, and for effects that a weaker
             durability lets act early.
         recorded: Records that are durable. Effects listen here.
+        lost: Steps that have no stored form, and what comes after them in their sessions: a bug of ours, or a value
+            from a tool that cannot be written. Nothing acts on them; the session is to be ended.
     """
 
     def __init__(self, log: Log, soon: Callable[[Callable[[], None]], object]) -> None:
         """``soon`` calls a function at the end of the current turn of the event loop."""
         self.accepted: Hot[Step] = Hot()
         self.recorded: Hot[Recorded] = Hot()
+        self.lost: Hot[Lost] = Hot()
         self._log = log
         self._soon = soon
         self._versions: dict[SessionId, int] = {}
         self._pending: dict[SessionId, list[Step]] = {}
+        self._broken: set[SessionId] = set()
         self._under_way = 0
         self._scheduled = False
 
@@ -63,6 +77,9 @@ class Journal:
         if self._log.failure is not None:
             return
         session = step.fact.origin.session
+        if self._broken and session in self._broken:
+            self._lose(session, [step])
+            return
         if session in self._pending:
             self._pending[session].append(step)
         else:
@@ -81,20 +98,42 @@ class Journal:
         pending, self._pending = self._pending, {}
         if not pending or self._log.failure is not None:
             return
-        rows = [self._row(session, steps) for session, steps in pending.items()]
+        rows, broken = [], []
+        for session, steps in pending.items():
+            try:
+                rows.append(self._row(session, steps))
+            except Exception as error:  # noqa: BLE001 - whatever it was, it costs this session and no other
+                _log.critical("a session cannot be recorded", exc_info=error, extra={"session": session})
+                broken.append(session)
+        lost = [(session, pending.pop(session)) for session in broken]
+        if rows:
+            self._append(rows, list(pending.values()))
+        for session, steps in lost:
+            self._lose(session, steps)
+
+    def _append(self, rows: list[Row], records: list[list[Step]]) -> None:
         self._under_way += 1
         try:
-            self._log.append(rows, partial(self._durable, list(pending.values())))
+            self._log.append(rows, partial(self._durable, records))
         except LogFailed:
             self._under_way -= 1
 
     def _row(self, session: SessionId, steps: list[Step]) -> Row:
+        state = pack(steps)
         version = self._versions.get(session, 0) + 1
         if isinstance(steps[-1].fact, SessionClosed):
             self._versions.pop(session, None)
         else:
             self._versions[session] = version
-        return Row(session, version, pack(steps))
+        return Row(session, version, state)
+
+    def _lose(self, session: SessionId, steps: list[Step]) -> None:
+        if isinstance(steps[-1].fact, SessionClosed):
+            self._broken.discard(session)  # nothing comes after it
+            self._versions.pop(session, None)
+        else:
+            self._broken.add(session)
+        self.lost.emit(Lost(session, steps))
 
     def _durable(self, records: list[list[Step]], first: int) -> None:
         self._under_way -= 1

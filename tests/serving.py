@@ -15,6 +15,7 @@ from adapters.memory_log import MemoryLog
 from events.event import Event, Observed
 from events.record import unpack
 from mcp_server.app import App, listening
+from mcp_server.calls import CallRefused
 from mcp_server.config import Settings
 from mcp_server.context import Context
 from mcp_server.features.server import MCPServer
@@ -84,6 +85,11 @@ class Tools:
         async def big(size: int) -> str:
             """Return many characters."""
             return "x" * size
+
+        @self.server.tool
+        async def odd() -> str:
+            """Refuse with words that have no stored form."""
+            raise CallRefused(1, "\ud800")
 
         @self.server.tool
         async def fail(text: str) -> str:

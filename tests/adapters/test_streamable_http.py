@@ -516,6 +516,23 @@ async def test_what_cannot_be_recorded_any_more_is_told_so_whatever_it_is(raw: b
         assert b"notifications" in raw or reply.code == codes.LOG_FAILED
 
 
+@pytest.mark.parametrize("raw", [frame(1, "tools/list"), frame(None, "notifications/x"), b"{"])
+async def test_a_session_that_cannot_be_recorded_is_gone_for_its_client(
+    raw: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_steps: object) -> bytes:
+        raise OverflowError
+
+    async with serving() as served:
+        headers = await served.initialize()
+        with monkeypatch.context() as patched:
+            patched.setattr("pipeline.journal.pack", broken)
+            reply = await served.post(raw, headers)
+        assert reply.status == 503 if b"notifications" in raw else reply.code == codes.LOG_FAILED
+        assert (await served.post(raw, headers)).status == 404
+        await served.initialize()
+
+
 async def test_a_body_that_is_longer_than_anyone_reads_is_refused() -> None:
     async with serving() as served:
         reply = await served.post(b" " * (17 * 1024 * 1024))

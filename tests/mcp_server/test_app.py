@@ -5,8 +5,10 @@ import pytest
 from adapters.memory_log import MemoryLog
 from events import codes
 from events.decided import RequestCancelled
+from events.event import Step
 from events.record import unpack
 from mcp_server.effects import Durability
+from replay.replay import verify
 from tests.facts import frame
 from tests.peers import Room
 from tests.pipeline.logs import HandWorkedLog
@@ -127,3 +129,75 @@ async def test_what_was_answered_at_once_is_forgotten() -> None:
     assert len(peer.session.apart) == 3
     await room.turns()
     assert not peer.session.apart
+
+
+@pytest.mark.parametrize("durability", Durability)
+async def test_a_session_that_cannot_be_recorded_ends_and_no_other_loses_anything(durability: Durability) -> None:
+    room = Room(durability=durability)
+    lost, other = room.peer(), room.peer()
+    await room.quiet()
+    lost.call(1, "find", gate="a")
+    lost.call(2, "act", gate="b")
+    await room.turns()
+    other.call(1, "find", gate="a")  # waits for what the first is to find
+    other.call(2, "act", gate="c")
+    await room.turns()
+    lost.call(3, "odd")
+    other.call(3, "echo", text="hi")
+    await room.turns()
+    assert [lost.answers(id)[0]["error"]["code"] for id in (1, 2)] == [codes.LOG_FAILED] * 2
+    assert [len(lost.answers(id)) for id in (1, 2)] == [1, 1]
+    assert durability is Durability.ASYNC or lost.answers(3)[0]["error"]["code"] == codes.LOG_FAILED
+    assert lost.ended == "it cannot be recorded"
+    assert room.tools.stopped["b"].is_set()
+    assert text_of(other.answers(3)[0]) == "hi"
+
+    lost.ask(4, "ping")  # the connection is about to close
+    lost.session.push(lost.session.read(b"{"))
+    for gate in "ac":
+        room.tools.gates[gate].set()
+    await room.quiet()
+    assert [text_of(other.answers(id)[0]) for id in (1, 2)] == ["a", "c"]
+    assert room.app.gate.in_flight == len(room.app.calls) == 0
+    assert list(room.app.gate.sessions) == [other.session.id]
+    assert not room.app.stopping.is_set()
+
+    other.leave()
+    await room.quiet()
+    verdicts = {verdict.session: verdict for verdict in verify(room.log.reader().records())}
+    assert all(verdict.holds for verdict in verdicts.values())
+    assert {session: verdict.closed for session, verdict in verdicts.items()} == {
+        lost.session.id: False,
+        other.session.id: True,
+    }
+
+
+async def test_what_is_answered_at_once_is_answered_too_when_its_session_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def pack(steps: list[Step]) -> bytes:
+        raise OverflowError
+
+    room = Room(server_window=1)
+    peer = room.peer()
+    await room.quiet()
+    monkeypatch.setattr("pipeline.journal.pack", pack)
+    peer.ask("one", "ping")
+    for raw in (NO_MESSAGE, b"{", frame("full", "ping"), *NOT_ANSWERED):
+        peer.say(raw)
+    told = len(peer.messages)
+    await room.turns()
+    answers = peer.messages[told:]
+    assert sorted(str(each["id"]) for each in answers) == ["None", "full", "odd", "one"]
+    assert {each["error"]["code"] for each in answers} == {codes.LOG_FAILED}
+
+
+async def test_on_stdio_the_loss_of_its_session_is_the_end_of_the_server() -> None:
+    room = Room(transport_type="stdio")
+    peer = room.peer()
+    peer.call(1, "odd")
+    await room.turns()
+    assert peer.answers(1)[0]["error"]["code"] == codes.LOG_FAILED
+    assert room.app.stopping.is_set()
+    assert str(room.app.failure) == f"the session {peer.session.id} cannot be recorded"
+    await soon(room.app.drain())

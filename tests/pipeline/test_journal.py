@@ -4,8 +4,8 @@ import pytest
 
 from events.event import Decided, Observed, Step
 from events.record import unpack
-from pipeline.journal import IN_FLIGHT, Journal, Recorded
-from tests.facts import OTHER, SESSION, closed, opened, request, returned
+from pipeline.journal import IN_FLIGHT, Journal, Lost, Recorded
+from tests.facts import OTHER, SESSION, closed, failed, opened, request, returned
 from tests.pipeline.logs import HandWorkedLog
 
 
@@ -16,10 +16,12 @@ class Desk:
         self.log = HandWorkedLog()
         self.accepted: list[Step] = []
         self.recorded: list[Recorded] = []
+        self.lost: list[Lost] = []
         self._soon: list[Callable[[], object]] = []
         self.journal = Journal(self.log, self._soon.append)
         self.journal.accepted.subscribe(self.accepted.append)
         self.journal.recorded.subscribe(self.recorded.append)
+        self.journal.lost.subscribe(self.lost.append)
 
     def add(self, *facts: Observed) -> None:
         for fact in facts:
@@ -153,3 +155,52 @@ def test_a_log_that_fails_while_rows_are_appended_stops_the_journal_without_an_e
     soon.pop()()
     assert str(journal.failure) == "the writer is gone"
     assert journal.idle
+
+
+UNWRITABLE = failed(1, message="\ud800")
+
+
+def test_a_step_without_a_stored_form_costs_its_own_session_and_no_other(desk: Desk) -> None:
+    desk.add(opened(), opened(session=OTHER))
+    desk.turn()
+    desk.log.release()
+    desk.add(request(1), request(1, session=OTHER), UNWRITABLE)
+    desk.turn()
+    assert desk.lost == [Lost(SESSION, [step(request(1)), step(UNWRITABLE)])]
+    desk.log.release()
+    assert desk.facts == [opened(), opened(session=OTHER), request(1, session=OTHER)]
+    assert (desk.log.rows(SESSION), desk.log.rows(OTHER)) == ([(1, 1)], [(2, 1), (3, 2)])
+    assert desk.journal.failure is None
+    assert desk.journal.idle
+
+
+def test_what_comes_after_a_lost_step_is_lost_too_until_the_session_closes(desk: Desk) -> None:
+    desk.add(opened(), UNWRITABLE)
+    desk.turn()
+    accepted = list(desk.accepted)
+    desk.add(request(2), closed(), opened(session=OTHER))
+    assert desk.lost[1:] == [Lost(SESSION, [step(request(2))]), Lost(SESSION, [step(closed())])]
+    assert desk.accepted == [*accepted, step(opened(session=OTHER))]
+    desk.turn()
+    desk.log.release()
+    assert desk.facts == [opened(session=OTHER)]
+    assert (desk.journal._broken, desk.journal._versions) == (set(), {OTHER: 1})
+
+
+def test_a_session_whose_end_is_lost_is_forgotten(desk: Desk) -> None:
+    desk.add(opened())
+    desk.turn()
+    desk.add(UNWRITABLE, closed())
+    desk.turn()
+    assert [type(each.steps[-1].fact) for each in desk.lost] == [type(closed())]
+    assert (desk.journal._broken, desk.journal._versions) == (set(), {})
+
+
+def test_a_session_that_is_ended_while_its_loss_is_told_leaves_the_journal_in_order(desk: Desk) -> None:
+    desk.journal.lost.subscribe(lambda lost: desk.add(closed()) if len(desk.lost) == 1 else None)
+    desk.add(opened(), UNWRITABLE, opened(session=OTHER))
+    desk.turn()
+    desk.log.release()
+    assert [each.steps[-1].fact for each in desk.lost] == [UNWRITABLE, closed()]
+    assert desk.log.rows(OTHER) == [(1, 1)]
+    assert desk.journal.idle
