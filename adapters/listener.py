@@ -1,7 +1,10 @@
 """The network side of the server: one port, its connections, their deadlines."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final, cast
 
 from aiohttp import web
@@ -114,6 +117,37 @@ class Listener(web.Server):
         if route is None:
             return plain(404, f"there is nothing here; MCP is at {', '.join(sorted(self._routes))}")
         return await route(request, connection)
+
+
+@contextmanager
+def bound(host: str, port: int) -> Iterator[list[socket.socket]]:
+    """Take a port, 0 for any that is free, at every address that ``host`` stands for; nobody listens there yet.
+
+    Raises:
+        OSError: It is taken, or there is no such address here.
+    """
+    found: list[socket.socket] = []
+    refused: OSError | None = None
+    with ExitStack() as opened:
+        for family, kind, protocol, _, address in dict.fromkeys(
+            socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        ):
+            try:
+                one = opened.enter_context(socket.socket(family, kind, protocol))
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:  # the address of the other family has a socket of its own
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                one.bind((address[0], port, *address[2:]))
+            except OSError as error:
+                if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    raise
+                refused = error  # a name may stand for addresses of a family that this machine does without
+            else:
+                found.append(one)
+                port = one.getsockname()[1]
+        if refused is not None and not found:
+            raise refused
+        yield found
 
 
 def plain(status: int, text: str, headers: dict[str, str] | None = None) -> web.Response:

@@ -11,14 +11,16 @@ from typing import Any, Final, TypeVar
 import aiohttp
 import msgspec
 
+from adapters.listener import bound
 from adapters.memory_log import MemoryLog
 from events.event import Event, Observed
 from events.record import unpack
-from mcp_server.app import App, listening
+from mcp_server.app import App
 from mcp_server.calls import CallRefused
 from mcp_server.config import Settings
 from mcp_server.context import Context
 from mcp_server.features.server import MCPServer
+from mcp_server.serving import listening
 from operators.versions import LATEST_LEGACY
 from tests.facts import MODERN_META, frame
 
@@ -266,5 +268,6 @@ async def serving(log: MemoryLog | None = None, **settings: Any) -> AsyncIterato
     """Run a server with these settings."""
     tools, log = Tools(), log or MemoryLog()
     app = App(msgspec.structs.replace(_DEFAULTS, **settings), tools.server.catalogue(), log)
-    async with listening(app) as port, aiohttp.ClientSession() as client:
-        yield Served(app, tools, log, port, client)
+    with bound(app.settings.host, app.settings.port) as sockets:
+        async with listening(app, sockets) as port, aiohttp.ClientSession() as client:
+            yield Served(app, tools, log, port, client)

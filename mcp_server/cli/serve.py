@@ -9,11 +9,11 @@ from typing import Any
 
 import uvloop
 
-from mcp_server.app import serve
 from mcp_server.config import Settings, SettingsError, from_environment
 from mcp_server.features.server import MCPServer
 from mcp_server.loader import LoadError, load
 from mcp_server.logs import configure
+from mcp_server.serving import serve
 from mcp_server.stores import StoreError
 from pipeline.log import LogFailed
 

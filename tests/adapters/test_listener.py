@@ -1,10 +1,14 @@
 import asyncio
+import errno
 import json
+import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from adapters.listener import bound
 from events.observed import SessionOpened
 from tests.facts import frame
 from tests.serving import Served, serving, soon, stateless
@@ -154,3 +158,28 @@ async def test_a_body_may_come_in_chunks() -> None:
         chunks = b"".join(b"%x\r\n%b\r\n" % (1, raw_body[i : i + 1]) for i in range(len(raw_body))) + b"0\r\n\r\n"
         async with raw(served, head + chunks) as reader:
             assert (await soon(reader.readline())).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+def test_a_name_is_bound_at_all_its_addresses_with_one_port() -> None:
+    both = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.2", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0)),  # for documentation, so on no machine
+    ]
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("socket.getaddrinfo", lambda *_, **__: both)
+        with bound("example", 0) as sockets:
+            one, two = (each.getsockname() for each in sockets)
+    assert (one[0], two[0]) == ("127.0.0.1", "127.0.0.2")
+    assert one[1] == two[1] > 0
+    assert [each.fileno() for each in sockets] == [-1, -1]
+
+
+@pytest.mark.parametrize(("host", "number"), [("127.0.0.1", errno.EADDRINUSE), ("192.0.2.1", errno.EADDRNOTAVAIL)])
+def test_a_port_that_cannot_be_had_is_an_error(host: str, number: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(OSError, match=f"Errno {number}"), bound(host, port):
+            pass

@@ -136,8 +136,9 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with running(tmp_path, "--port", str(port)) as child:
             assert child.wait() == 4
-            assert f"cannot listen on 127.0.0.1:{port}" in child.errors
+            assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in child.errors
             assert "Traceback" not in child.errors
+    assert [path.name for path in tmp_path.iterdir()] == ["stderr.txt"]
 
 
 def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
