@@ -11,15 +11,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from events.decided import ErrorReady, ResponseReady
 from events.event import Event, Observed, Step
 from events.frames import frame
-from events.observed import MessageMalformed, PermitGiven, RequestReceived
+from events.message import Message
+from events.observed import CallReturned, MessageMalformed, PermitGiven, RequestReceived
 from events.record import pack, unpack
 from mcp_server.effects import Durability
 from operators.measure import NoMeter
 from operators.policy import Limit
+from operators.respond import respond
 from operators.stage import Stage, stage
 from pipeline.chain import chain
 from pipeline.log import Record
@@ -350,6 +353,10 @@ ODD = (
 
 
 async def test_a_payload_is_stored_once() -> None:
+    await check_that_payloads_are_stored_once()
+
+
+async def check_that_payloads_are_stored_once() -> None:
     room = Room()
     peer = room.peer()
     call = b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"echo","arguments":{"text":"marker%d"}}}'
@@ -367,6 +374,10 @@ async def test_a_payload_is_stored_once() -> None:
 
 
 async def test_a_payload_comes_back_byte_for_byte() -> None:
+    await check_that_payloads_come_back()
+
+
+async def check_that_payloads_come_back() -> None:
     room = Room()
     peer = room.peer()
     peer.say(ODD)
@@ -402,3 +413,38 @@ def test_decisions_repeat_no_payload() -> None:
     for step in steps_of(chain(POLICY, NoMeter()), *history):
         for decision in step.decisions:
             assert len(pack([Step(closed(), (decision,))])) < 500
+
+
+async def test_a_decision_that_repeats_a_payload_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control: what went out is the same, and it is in the log twice."""
+
+    def wordy() -> Stage:
+        def repeat(_: object, event: CallReturned) -> Sequence[Event]:
+            return (event, ResponseReady(event.origin, event.payload))
+
+        plain = respond()
+        return stage("wordy", plain.fresh, {**plain.knows, CallReturned: repeat})
+
+    monkeypatch.setattr("pipeline.chain.respond", wordy)
+    await check_that_payloads_come_back()
+    with pytest.raises(AssertionError):
+        await check_that_payloads_are_stored_once()
+
+
+async def test_a_log_that_keeps_what_was_understood_instead_of_what_came_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control: what is stored means the same, and other bytes came."""
+
+    def understood(steps: Sequence[Step]) -> bytes:
+        return pack([Step(tidied(step.fact), step.decisions) for step in steps])
+
+    def tidied(fact: Observed) -> Observed:
+        if not isinstance(fact, RequestReceived):
+            return fact
+        return replace(fact, message=Message(json.dumps(fact.message.body, separators=(",", ":")).encode()))
+
+    monkeypatch.setattr("pipeline.journal.pack", understood)
+    await check_that_payloads_are_stored_once()
+    with pytest.raises(AssertionError):
+        await check_that_payloads_come_back()
