@@ -5,19 +5,18 @@ once it has something to tell before its answer; until then the status is still 
 """
 
 import asyncio
-import secrets
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from aiohttp import web
 
 from adapters.http_answers import SESSION_HEADER, answer, unacceptable
 from adapters.http_exchange import Exchange, HttpOutlet
+from adapters.http_sessions import HttpSessions
 from adapters.listener import READ_LIMIT, Connection, plain
 from adapters.sessions import ENDING, Gate, Session
 from events import codes
 from events.event import Decided, Observed
-from events.message import Message
 from events.observed import (
     CancelReceived,
     Headers,
@@ -27,21 +26,16 @@ from events.observed import (
     RequestReceived,
     ResponseReceived,
 )
-from operators.authorize import ANONYMOUS
 from operators.era import is_modern
-from operators.versions import LEGACY, META_CLIENT
-
-MOST_SESSIONS: Final = 100_000
-"""Sessions that are kept by handle, and as many by trace."""
-
-MOST_CLIENTS: Final = 64
-"""Clients that are told apart on one connection; those that come later share a session."""
+from operators.versions import LEGACY
 
 KEEP_ALIVE: Final = 15.0
 """Seconds after which a silent response becomes a stream, and a silent stream is sent a comment, so that proxies keep
 it open."""
 
 _HOMELESS: Final = "this belongs to a session, and none is named: send Mcp-Session-Id, which the handshake told"
+
+_ROUTING: Final = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
 
 _STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -55,34 +49,22 @@ class HttpEndpoint:
 
     def __init__(self, gate: Gate, idle: float) -> None:
         self._gate = gate
-        self._idle = idle
-        self._legacy: dict[str, Session] = {}
-        self._traces: dict[str, Session] = {}
+        self._sessions = HttpSessions(gate, idle)
         self._open_exchanges: set[Exchange] = set()
-        self._loop = asyncio.get_running_loop()
-        self._now = self._loop.time
+        self._now = asyncio.get_running_loop().time
 
     async def __call__(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         """Answer one HTTP request."""
         if request.method == "POST":
             return await self._post(request, connection)
         if request.method == "DELETE" and (token := request.headers.get(SESSION_HEADER)):
-            session = self._legacy.pop(token, None)
-            if session is None:
-                return plain(404, "there is no such session")
-            session.close("the client ended it")
-            return web.Response(status=204)
+            ended = self._sessions.end(token, "the client ended it")
+            return web.Response(status=204) if ended else plain(404, "there is no such session")
         return plain(405, "send messages with POST", {"Allow": "POST"})
 
     def sweep(self) -> None:
-        """Close what nobody uses. To be called every second or so."""
-        late = self._now() - self._idle
-        for sessions in (self._legacy, self._traces):
-            for key, session in list(sessions.items()):
-                outlet = session.outlet
-                if isinstance(outlet, HttpOutlet) and outlet.used < late and not session.pending:
-                    del sessions[key]
-                    session.close("nobody used it")
+        """Close what nobody uses, and give a sign of life where all is silent. To be called every second or so."""
+        self._sessions.sweep()
         silent = self._now() - KEEP_ALIVE
         for exchange in self._open_exchanges:
             if exchange.since < silent:
@@ -98,10 +80,10 @@ class HttpEndpoint:
             return await self._too_long(request, raw)
         headers = Headers(*(_text(head.getall(name, ())) for name in _ROUTING))
         if headers.protocol_version is not None and headers.protocol_version not in LEGACY:
-            session = self._stateless(request, connection, raw)
+            session = self._sessions.stateless(request, connection, raw)
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
         if token := head.get(SESSION_HEADER):
-            legacy = self._legacy.get(token)
+            legacy = self._sessions.legacy.get(token)
             if legacy is None or legacy.closed:
                 return await self._unknown(request, raw)
             return await self._exchange(request, legacy, legacy.read(raw, headers), modern=False)
@@ -119,52 +101,28 @@ class HttpEndpoint:
             connection.reading = None
         return b"".join(chunks)
 
-    def _stateless(self, request: web.BaseRequest, connection: Connection, raw: bytes) -> Session:
-        """The session of a stateless request: its trace's, else its client's on this connection."""
-        if b'"traceparent"' in raw and (trace := _trace(raw)):
-            session = self._traces.get(trace)
-            if (session is None or session.closed) and len(self._traces) < MOST_SESSIONS:
-                session = self._traces[trace] = self._open(request, trace)
-            # Ids of two clients may collide: a busy trace gets another session.
-            if session is not None and not session.closed and not session.pending:
-                return session
-        if connection.sessions is None:
-            connection.sessions = {}
-        client = _client(raw)
-        if client not in connection.sessions and len(connection.sessions) >= MOST_CLIENTS:
-            client = next(iter(connection.sessions))
-        session = connection.sessions.get(client)
-        if session is None or session.closed:
-            session = connection.sessions[client] = self._open(request)
-        return session
-
-    def _open(self, request: web.BaseRequest, trace: str = "") -> Session:
-        return self._gate.open("http", request.remote or "", ANONYMOUS, HttpOutlet(self._loop, self._now()), trace)
-
     async def _first(self, request: web.BaseRequest, raw: bytes, headers: Headers) -> web.StreamResponse:
         """A message outside any session: the handshake that begins one, or a mistake."""
-        session = self._open(request)
+        session = self._sessions.open(request)
         fact = session.read(raw, headers)
         begins = isinstance(fact, RequestReceived) and fact.message.method == "initialize"
         message = getattr(fact, "message", None)
         modern = message is not None and is_modern(message, headers)
-        if not begins or modern or len(self._legacy) >= MOST_SESSIONS:
+        token = self._sessions.keep(session) if begins and not modern else ""
+        if not token:
             try:
                 if not modern and isinstance(fact, NotificationReceived | CancelReceived | ResponseReceived):
                     return await self._take(session, fact, _HOMELESS)
                 return await self._exchange(request, session, fact, modern=modern)
             finally:
                 session.close("it was never initialized")
-        token = secrets.token_urlsafe(24)
-        self._legacy[token] = session
         response = await self._exchange(request, session, fact, modern=False, token=token)
         if SESSION_HEADER not in response.headers:
-            del self._legacy[token]
-            session.close("it was never initialized")
+            self._sessions.end(token, "it was never initialized")
         return response
 
     async def _unknown(self, request: web.BaseRequest, raw: bytes) -> web.StreamResponse:
-        session = self._open(request)
+        session = self._sessions.open(request)
         fact = session.malformed(raw, codes.INVALID_REQUEST, "there is no such session: initialize a new one")
         try:
             return await self._exchange(request, session, fact, modern=False, status=404)
@@ -172,7 +130,7 @@ class HttpEndpoint:
             session.close("the client named a session that does not exist")
 
     async def _too_long(self, request: web.BaseRequest, raw: bytes) -> web.StreamResponse:
-        session = self._open(request)
+        session = self._sessions.open(request)
         told = f"{request.content_length} bytes" if request.content_length else f"more than {READ_LIMIT} bytes"
         fact = session.malformed(
             raw, codes.INVALID_REQUEST, f"the message is too long: {told}, of which {len(raw)} were read"
@@ -246,16 +204,6 @@ class HttpEndpoint:
             session.leave(request)
 
 
-def _client(raw: bytes) -> str:
-    """Who a stateless request says it comes from, as far as telling two clients on one connection apart goes."""
-    at = raw.find(_CLIENT)
-    return raw[at : at + 200].split(b"}", 1)[0].decode(errors="replace") if at >= 0 else ""
-
-
-_CLIENT: Final = META_CLIENT.encode()
-_ROUTING: Final = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
-
-
 def _text(sent: Sequence[str]) -> str | None:
     """A header as text that can be stored. One that was sent twice is both: so it says nothing that the body says."""
     if not sent:
@@ -265,16 +213,3 @@ def _text(sent: Sequence[str]) -> str | None:
         return header
     # aiohttp makes lone surrogates of bytes that are not UTF-8.
     return header.encode(errors="surrogateescape").decode(errors="replace")
-
-
-def _trace(raw: bytes) -> str:
-    """The trace id of a W3C ``traceparent`` in the request's metadata; empty when there is none that is valid."""
-    try:
-        parent: Any = Message(raw).meta.get("traceparent")
-    except (ValueError, TypeError, AttributeError, RecursionError):  # the codec will say what is wrong
-        return ""
-    parts = parent.split("-") if isinstance(parent, str) else []
-    valid = (
-        len(parts) >= 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef") and set(parts[1]) != {"0"}
-    )
-    return parts[1] if valid else ""
