@@ -24,7 +24,7 @@ from adapters.sqlite_reader import SqliteReader, UnreadableLog
 NICENESS: Final = 10
 """How far it stands back where a system has no class for what is done in idle moments."""
 
-PACE: Final = 0.2
+PACE: Final = 0.5
 """Seconds between looks into the log, unless a whole batch was waiting: small batches cost more than twice as much."""
 
 _RETRY_SECONDS: Final = 5.0  # after a failure; a full disk may have room again

@@ -10,6 +10,7 @@ from typing import Final, Literal, cast
 
 from aiohttp import WSMsgType, web
 
+from adapters.corked import Cork
 from adapters.listener import READ_LIMIT, Connection, plain
 from adapters.sessions import Gate, Session
 from events import codes
@@ -104,15 +105,17 @@ class WebSocketEndpoint:
         self._window = window
         self._idle = idle
         self._open: dict[Session, SocketOutlet] = {}
+        self._cork = Cork()
 
-    async def __call__(self, request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
+    async def __call__(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         """Answer an upgrade, and stay until the peer leaves."""
         # Text stays bytes: so bad UTF-8 costs that one message an error, and the others nothing.
         socket = Socket(protocols=(SUBPROTOCOL,), max_msg_size=READ_LIMIT, compress=False, decode_text=False)
         if not socket.can_prepare(request):
             return plain(426, "this is a websocket endpoint: subprotocol mcp", {"Upgrade": "websocket"})
+        connection.transport = self._cork.over(cast(asyncio.Transport, request.transport))
         await socket.prepare(request)
-        outlet = SocketOutlet(socket, cast(asyncio.Transport, request.transport), self._gate.clock())
+        outlet = SocketOutlet(socket, connection.transport, self._gate.clock())
         session = self._gate.open("websocket", request.remote or "", ANONYMOUS, outlet)
         self._open[session] = outlet
         reason = "the server stopped"
