@@ -91,6 +91,8 @@ class HttpEndpoint:
 
     async def _body(self, request: web.BaseRequest, connection: Connection) -> bytes:
         """The body, or as much of it as shows that it is longer than anything that is read."""
+        if request.content.is_eof():  # all of it came with the head
+            return request.content.read_nowait()
         chunks, length = [], 0
         connection.reading = self._now()
         try:
