@@ -19,6 +19,9 @@ from soak.requests import READY, Requests
 from soak.servers import Server, nursery
 
 TEXT_BYTES: Final = 50_000
+WARM: Final = 100
+"""Sessions that are not counted."""
+
 MOST_A_SESSION: Final = 40_000
 """Bytes that an idle session may cost the server."""
 
@@ -90,18 +93,14 @@ async def _peer(server: Server) -> Peer:
 
 async def _idle(server: Server, setting: Setting, outcome: Outcome) -> None:
     requests = Requests(random.Random(setting.seed))
-    warm = [await _peer(server) for _ in range(20)]  # what is made once is not an idle session's cost
+    warm = [await _greeted(server, requests) for _ in range(WARM)]  # what is made once is not an idle session's cost
+    await _all_answered(warm)
     before = processes.resident(server.pid)
     peers: list[Peer] = []
     for number in range(setting.count):
-        peer = await _peer(server)
-        peer.transport.write(wire.frame(requests.hello().raw) + wire.frame(READY))
-        peers.append(peer)
+        peers.append(await _greeted(server, requests))
         setting.tell(number + 1, "idle sessions")
-    until = time.monotonic() + PATIENCE
-    while not all(peer.came for peer in peers) and time.monotonic() < until:  # noqa: ASYNC110 # as below
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.5)
+    await _all_answered(peers)
     each = (processes.resident(server.pid) - before) / setting.count
     outcome.counts["idle sessions"] = setting.count
     outcome.counts["each, kB"] = round(each / 1000, 1)
@@ -111,6 +110,19 @@ async def _idle(server: Server, setting: Setting, outcome: Outcome) -> None:
         outcome.violation(f"{silent} of {setting.count} idle sessions were not answered, or ended")
     for peer in (*peers, *warm):
         peer.transport.abort()
+
+
+async def _greeted(server: Server, requests: Requests) -> Peer:
+    peer = await _peer(server)
+    peer.transport.write(wire.frame(requests.hello().raw) + wire.frame(READY))
+    return peer
+
+
+async def _all_answered(peers: list[Peer]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not all(peer.came for peer in peers) and time.monotonic() < until:  # noqa: ASYNC110 # as below
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)
 
 
 async def _slow(server: Server, outcome: Outcome) -> Control:
@@ -157,4 +169,4 @@ async def _ended(peer: Peer) -> bool:
     return True
 
 
-READERS: Final = Campaign("readers", "idle sessions", 1000, 100, run)
+READERS: Final = Campaign("readers", "idle sessions", 1000, 300, run)
