@@ -156,7 +156,9 @@ class HttpClient(_Client):
         while found := wire.take_response(self._held):
             response, end = found
             del self._held[:end]
-            if response.body:
+            if response.headers.get("content-type", "").startswith("text/plain"):
+                self._refuse(response)
+            elif response.body:
                 self._keep(response.body)
             if self.refused:
                 self._transport.close()
@@ -168,6 +170,13 @@ class HttpClient(_Client):
                     self._transport.write(wire.post(READY, {"Mcp-Session-Id": self._session}))
             else:
                 self._send()
+
+    def _refuse(self, response: wire.Response) -> None:
+        """A notification has no answer that could say that the log has failed: the status says it."""
+        if response.status != 503:
+            raise wire.LostFraming(f"not what was asked for: {response}")
+        self.refused += 1
+        self._sending = False
 
     def _send(self) -> None:
         if self._sending:
