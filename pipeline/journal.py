@@ -13,8 +13,8 @@ from pipeline.log import Log, LogFailed, Row
 
 _log: Final = logging.getLogger(__name__)
 
-IN_FLIGHT: Final = 2
-"""Groups on their way to the log at once: one being committed, one being sent."""
+IN_FLIGHT: Final = 3
+"""Groups on their way to the log at once: one being committed, and two that its writer will take as one."""
 
 
 class Recorded(NamedTuple):
