@@ -63,8 +63,8 @@ _FIND: Final = "SELECT rowid, topic, state FROM stored_events WHERE originator_i
 
 _GROUP_BYTES: Final = 4 << 20  # what one commit takes from the socket at most, give or take a frame
 _RECEIVE_BYTES: Final = 256 << 10
-_CHECKPOINT_BYTES: Final = 8 << 20  # stored since the last checkpoint; a longer write-ahead log makes longer stalls
-_COMMIT_BYTES: Final = 12 << 10  # a commit writes three pages at least: the row's, the index's and one above
+_CHECKPOINT_BYTES: Final = 64 << 20  # of write-ahead log; a longer one makes longer stalls, a shorter one more of them
+_PAGE: Final = 4096
 _QUIET_MS: Final = 1000
 
 Columns: TypeAlias = tuple[str, int, str, bytes]
@@ -112,7 +112,7 @@ class Store:
         except sqlite3.IntegrityError:
             return self._add_singly(group)
         self._last += len(rows)
-        self._unchecked += _COMMIT_BYTES + sum(len(row[3]) for row in rows)
+        self._unchecked += _logged(rows)
         return [REPLY.pack(DURABLE, len(group), first)]
 
     def _insert_at(self, position: int, rows: list[Columns]) -> None:
@@ -138,7 +138,7 @@ class Store:
                 replies.append(REPLY.pack(DURABLE, 1, first))
             self._db.execute("RELEASE submission")
         self._db.execute("COMMIT")
-        self._unchecked += _COMMIT_BYTES
+        self._unchecked += sum(map(_logged, group))
         return replies
 
     def _answer_stored(self, submission: Submission) -> bytes:
@@ -173,6 +173,11 @@ class Store:
         self._db.close()
 
 
+def _logged(rows: list[Columns]) -> int:
+    """About how much a commit of ``rows`` adds to the write-ahead log: pages of rows, one of the index a session."""
+    return sum(len(row[3]) for row in rows) + _PAGE * (2 + len({row[0] for row in rows}))
+
+
 def _open(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     db = sqlite3.connect(path, timeout=5, isolation_level=None, cached_statements=_INSERT_ROWS + 32)
@@ -184,7 +189,7 @@ def _open(path: Path) -> sqlite3.Connection:
         "synchronous = FULL",
         "fullfsync = ON",  # macOS: reach the disk, not only its cache
         "checkpoint_fullfsync = ON",
-        "wal_autocheckpoint = 4000",  # pages; for when ours comes late
+        "wal_autocheckpoint = 0",  # it would come before the reply, and its failure would not be told
     ):
         db.execute(f"PRAGMA {pragma}")
     if not has_table(db):
