@@ -3,6 +3,7 @@
 import asyncio
 import os
 import time
+from abc import ABC, abstractmethod
 from array import array
 from itertools import count
 from typing import cast
@@ -58,7 +59,7 @@ class Tally:
             self.latencies.append(now - began)
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, ABC):
     """What the two transports have in common: requests that wait for answers.
 
     Attributes:
@@ -122,15 +123,17 @@ class Connection(asyncio.Protocol):
             room -= 1
         return requests
 
+    @abstractmethod
     def greet(self) -> None:
-        raise NotImplementedError
+        """Send what comes before the first request."""
 
+    @abstractmethod
     def encode(self, number: int) -> bytes:
-        raise NotImplementedError
+        """The request with the id ``number``, as it is sent."""
 
+    @abstractmethod
     def taken(self, data: bytes) -> bytes:
         """Deal with the answers in ``data``, send what may follow them, and return what is left over."""
-        raise NotImplementedError
 
 
 class HttpConnection(Connection):

@@ -76,7 +76,7 @@ def _run(campaign: Campaign, arguments: argparse.Namespace, seed: int) -> tuple[
             progress.update(task, completed=done, words=words)
 
         setting = Setting(seed=seed, count=count, short=arguments.short, scratch=scratch, tell=tell)
-        outcome: Outcome = uvloop.run(campaign.run(setting))  # type: ignore[arg-type] # an async function gives a coroutine
+        outcome = uvloop.run(campaign.run(setting))
         progress.update(task, completed=count, words="")
     if outcome.holds:
         shutil.rmtree(scratch)

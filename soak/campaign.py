@@ -1,6 +1,6 @@
 """What every campaign is given, and what it has to say at the end."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -95,4 +95,4 @@ class Campaign(Struct, frozen=True):
     unit: str
     full: int
     short: int
-    run: Callable[[Setting], Awaitable[Outcome]]
+    run: Callable[[Setting], Coroutine[None, None, Outcome]]

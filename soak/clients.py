@@ -3,6 +3,7 @@
 import asyncio
 import os
 import random
+from abc import ABC, abstractmethod
 from typing import Final, Protocol, cast
 
 import orjson
@@ -42,7 +43,7 @@ class Client(Protocol):
         """Close the connection."""
 
 
-class _Client(asyncio.Protocol):
+class _Client(asyncio.Protocol, ABC):
     ordered = False
 
     def __init__(self, requests: Requests, depth: int, *, legacy: bool) -> None:
@@ -76,11 +77,13 @@ class _Client(asyncio.Protocol):
         self._sending = False
         self._transport.abort()
 
+    @abstractmethod
     def _greet(self) -> None:
-        raise NotImplementedError
+        """Send what comes first."""
 
+    @abstractmethod
     def _take(self) -> None:
-        raise NotImplementedError
+        """Take what is whole out of the bytes that are held."""
 
     def _keep(self, frame: bytes) -> bool:
         """Remember a message; whether it answers a request."""

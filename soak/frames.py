@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -71,9 +70,8 @@ async def run(setting: Setting) -> Outcome:
         server = await place.start("--store", f"sqlite:///{store}")
         await server.ready()
         await _Campaign(setting, outcome, server).run()
-        server.signal(signal.SIGTERM)
-        if (code := await server.left()) != 0:
-            outcome.violation(f"the server ended with {code}: {server.tail()}")
+        if problem := await server.stop():
+            outcome.violation(problem)
     outcome.counts["log, MB"] = round(store.stat().st_size / 1e6, 1)
     _replay(store, outcome)
     outcome.controls += [_lenient(setting), _lost_answer()]

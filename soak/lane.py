@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -82,9 +81,8 @@ class Lane:
         except DidNotStart as problem:
             self.outcome.violation(f"{self.where}: the log does not reopen: {problem}")
             return
-        server.signal(signal.SIGTERM)
-        if (code := await server.left()) != 0:
-            self.outcome.violation(f"{self.where}: a server that was told to stop ended with {code}: {server.tail()}")
+        if words := await server.stop():
+            self.outcome.violation(f"{self.where}: {words}")
         self.judge([])
         again = Ledger(self.path)
         again.read()

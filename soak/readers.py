@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import signal
 import time
 from typing import Final, cast
 
@@ -75,9 +74,8 @@ async def run(setting: Setting) -> Outcome:
         outcome.counts["their longest, ms"] = round(honest.longest, 1)
         if honest.problem or not honest.calls:
             outcome.violation(f"an honest client beside them: {honest.problem or 'no call was answered'}")
-        server.signal(signal.SIGTERM)
-        if (code := await server.left()) != 0:
-            outcome.violation(f"the server ended with {code}: {server.tail()}")
+        if problem := await server.stop():
+            outcome.violation(problem)
     with SqliteReader(store) as reader:
         facts = [type(fact) for record in reader.records() for fact in unpack_facts(record.state, record.session)]
     if facts.count(SessionOpened) != facts.count(SessionClosed):

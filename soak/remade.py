@@ -21,7 +21,7 @@ if MOVED:
         def now(cls, tz: dt.tzinfo | None = None) -> "_Moved":
             return cls.fromtimestamp(time.time(), tz)
 
-    dt.datetime = _Moved  # type: ignore[misc]
+    dt.datetime = _Moved  # type: ignore[misc]  # a class is no variable; here it must be
 
 import asyncio
 import hashlib

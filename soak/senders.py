@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import Final, cast
 
@@ -23,7 +24,7 @@ class Failed(Exception):
     """A promise was broken on a connection; says which."""
 
 
-class _Sender(asyncio.Protocol):
+class _Sender(asyncio.Protocol, ABC):
     def __init__(self) -> None:
         self._held = bytearray()
         self._transport: asyncio.Transport
@@ -55,8 +56,9 @@ class _Sender(asyncio.Protocol):
         self._leaving = True
         self._transport.abort()
 
+    @abstractmethod
     def _take(self) -> None:
-        raise NotImplementedError
+        """Take what is whole out of the bytes that are held."""
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

@@ -82,6 +82,12 @@ class Server:
             self.signal(signal.SIGKILL)
             return None
 
+    async def stop(self) -> str:
+        """Tell it to stop; what was wrong with the way it ended, and nothing when it was well."""
+        self.signal(signal.SIGTERM)
+        code = await self.left()
+        return "" if code == 0 else f"the server, told to stop, ended with {code}: {self.tail()}"
+
     def tail(self) -> str:
         """The last words that it printed."""
         return self._printed()[-800:].decode(errors="replace").strip()

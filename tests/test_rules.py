@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,7 @@ from operators.policy import Limit
 from operators.respond import respond
 from operators.stage import Stage, stage
 from pipeline.chain import chain
-from pipeline.log import Record
+from pipeline.log import Record, Row, VersionConflict
 from replay.replay import Verdict, verify
 from tests.facts import OTHER, SESSION, closed, modern, opened, request
 from tests.golden.make import HISTORY
@@ -233,8 +233,13 @@ async def test_no_notification_is_accepted_before_it_is_durable() -> None:
 
         holds = False
 
-        def append(self, *arguments: object, **more: object) -> None:
-            super().append(*arguments, **more)  # type: ignore[arg-type]
+        def append(
+            self,
+            rows: Sequence[Row],
+            done: Callable[[int], None],
+            refused: Callable[[VersionConflict], None] | None = None,
+        ) -> None:
+            super().append(rows, done, refused)
             if not self.holds:
                 asyncio.get_running_loop().call_soon(self.release)
 
