@@ -36,7 +36,7 @@ Apart: TypeAlias = MessageMalformed | RequestOverflowed
 ENDING: Final = frozenset({ResponseReady, ErrorReady, RequestCancelled})
 """The decisions after which a request is owed nothing."""
 
-LOG_FAILED: Final = "the event log has failed: nothing was done"
+_NOTHING_DONE: Final = "the event log has failed: nothing was done"
 
 _OWED: Final = frozenset({RequestReceived, RequestOverflowed, MessageMalformed, CallerLeft})
 """The facts that concern something owed an answer. A cancellation or a response of the client is never answered."""
@@ -214,7 +214,7 @@ class Gate:
         session.pending.clear()
         session.apart.clear()
 
-    def refuse(self, session: Session, fact: Observed, why: str = LOG_FAILED) -> None:
+    def refuse(self, session: Session, fact: Observed, why: str = _NOTHING_DONE) -> None:
         """Answer that nothing was done, because it could not be recorded."""
         if (type(fact) is MessageMalformed and not fact.answer) or type(fact) not in _OWED:
             return
@@ -227,7 +227,7 @@ class Gate:
             if not waiter.done():
                 waiter.set_result(False)
         for session in list(self.sessions.values()):
-            self._refuse_owed(session, LOG_FAILED)
+            self._refuse_owed(session, _NOTHING_DONE)
 
     def _refuse_owed(self, session: Session, why: str) -> None:
         for request in list(session.pending):

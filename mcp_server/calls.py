@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+import orjson
 from msgspec import Struct
 
 from events.event import RequestId, SessionId
@@ -46,10 +47,17 @@ class CallRefused(Exception):
         code: JSON-RPC error code.
         message: For the client: what was wrong, and what to do.
         data: What a program needs to act on it; None when there is nothing.
+
+    Raises:
+        TypeError: It cannot be sent as JSON.
     """
 
     def __init__(self, code: int, message: str, data: dict[str, Any] | None = None) -> None:
         super().__init__(message)
+        try:
+            orjson.dumps((code, message, data))  # here, where whoever raised it can be told
+        except TypeError as error:
+            raise TypeError(f"a refusal that cannot be sent as JSON: {error}") from error
         self.code = code
         self.message = message
         self.data = data

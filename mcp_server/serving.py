@@ -24,6 +24,10 @@ from mcp_server.stores import MEMORY, open_log, sqlite_path
 _log = structlog.get_logger(__name__)
 
 
+class CannotListen(Exception):
+    """The port is taken, or there is no such address here; the text says which."""
+
+
 @asynccontextmanager
 async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     """Open the network side of ``app`` on sockets that are bound; yields the port."""
@@ -74,12 +78,16 @@ async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None
 
     Raises:
         LogFailed: The log cannot be opened, or has failed.
-        OSError: The port cannot be opened.
+        CannotListen: The port cannot be opened.
     """
     with ExitStack() as opened:
         sockets: Sequence[socket] = ()
         if settings.transport_type != "stdio":  # first, so that a port that is taken costs no files
-            sockets = opened.enter_context(bound(settings.host, settings.port))
+            try:
+                sockets = opened.enter_context(bound(settings.host, settings.port))
+            except OSError as error:
+                problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
+                raise CannotListen(problem) from error
         async with open_log(settings.store) as log, auditing(settings) as projector:
             app = App(settings, offer, log, projector)
             _stop_on_signals(app)

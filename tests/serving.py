@@ -90,8 +90,10 @@ class Tools:
 
         @self.server.tool
         async def odd() -> str:
-            """Refuse with words that have no stored form."""
-            raise CallRefused(1, "\ud800")
+            """Refuse with words that have no stored form, past the check that should have seen it."""
+            refused = CallRefused(1, "")
+            refused.message = "\ud800"
+            raise refused
 
         @self.server.tool
         async def fail(text: str) -> str:

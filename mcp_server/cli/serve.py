@@ -13,7 +13,7 @@ from mcp_server.config import Settings, SettingsError, from_environment
 from mcp_server.features.server import MCPServer
 from mcp_server.loader import LoadError, load
 from mcp_server.logs import configure
-from mcp_server.serving import serve
+from mcp_server.serving import CannotListen, serve
 from mcp_server.stores import StoreError
 from pipeline.log import LogFailed
 
@@ -51,6 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
         return _say(str(error), 2)
     try:
         configure("DEBUG" if settings.debug else settings.log_level, settings.log_file)
+    except OSError as error:
+        return _say(f"log_file {settings.log_file!r} cannot be written: {error.strerror}", 2)
+    try:
         sink = _own_standard_output() if settings.transport_type == "stdio" else 1
         server = _server(settings)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -59,8 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _say(str(error), 2)
     except LogFailed as error:
         return _say(str(error), 3)
-    except OSError as error:
-        return _say(f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}", 4)
+    except CannotListen as error:
+        return _say(str(error), 4)
     return 0
 
 

@@ -112,6 +112,12 @@ async def test_a_refusal_is_an_error_with_its_code() -> None:
     assert desk.told == [CallFailed(origin(1, 100.0), codes.INVALID_PARAMS, "no such tool", {"name": "x"})]
 
 
+@pytest.mark.parametrize(("message", "data"), [("\ud800", None), ("", {"at": object()}), ("", {"n": 2**64})])
+def test_a_refusal_that_is_no_json_is_told_to_whoever_raises_it(message: str, data: dict[str, object] | None) -> None:
+    with pytest.raises(TypeError, match="a refusal that cannot be sent as JSON"):
+        CallRefused(1, message, data)
+
+
 async def test_any_other_exception_is_an_internal_error_that_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async def fail(call: Call, teller: Teller) -> Answer:
         raise ZeroDivisionError("secret")

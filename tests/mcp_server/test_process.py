@@ -141,6 +141,12 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["stderr.txt"]
 
 
+def test_a_log_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with running(tmp_path, LOG_FILE=str(tmp_path)) as child:
+        assert child.wait() == 2
+        assert child.errors == f"mcp-rewind: log_file {str(tmp_path)!r} cannot be written: Is a directory\n"
+
+
 def test_a_killed_server_loses_nothing_that_it_acknowledged(tmp_path: Path) -> None:
     async def talk(child: Child) -> None:
         async with socket_to(child) as socket:
