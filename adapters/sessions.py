@@ -169,15 +169,26 @@ class Gate:
         self._policy = policy
         self._durable: dict[int, asyncio.Future[bool]] = {}
 
-    def open(self, transport: str, peer: str, principal: str, outlet: Outlet, trace: str = "") -> Session:
-        """Begin a session."""
+    def open(
+        self,
+        transport: str,
+        peer: str,
+        principal: str,
+        outlet: Outlet,
+        trace: str = "",
+        *,
+        parent: SessionId = "",
+        version: str = "",
+    ) -> Session:
+        """Begin a session; see :class:`SessionOpened`."""
         at = self.clock()
         session = Session(self, new_session_id(at), principal, outlet)
         self.sessions[session.id] = session
         _log.info("session opened", extra={"session": session.id, "transport": transport, "trace": trace})
         if self.journal.failure is None:
             origin = Origin(session.id, None, at)
-            self.ingress.push(SessionOpened(origin, transport, peer, principal, self._policy, trace))
+            opened = SessionOpened(origin, transport, peer, principal, self._policy, trace, parent, version)
+            self.ingress.push(opened)
         return session
 
     async def durable(self, fact: Observed) -> bool:

@@ -92,6 +92,21 @@ class ChunkEmitted(Decided, frozen=True, gc=False):
     number: int
 
 
+class StreamEmitted(Decided, frozen=True, gc=False):
+    """A part of a stream goes to the client, which asked for it with ``stream/start``.
+
+    Attributes:
+        stream: The stream's id.
+        index: Parts before this one.
+        ended: Why the stream ends with this part, which is empty then: ``complete``, ``error`` or ``cancelled``; empty
+            while there is more to come.
+    """
+
+    stream: str
+    index: int
+    ended: str = ""
+
+
 class ProgressEmitted(Decided, frozen=True, gc=False):
     """A progress report goes to the client under its progress token."""
 

@@ -51,11 +51,13 @@ class Policy(Struct, frozen=True, gc=False):
         anonymous: Whether callers that nobody vouches for may use the server.
         limits: Every limit that covers a request must let it pass.
         cache: A rule for a name counts before one for all names of its method; what no rule covers is never cached.
+        extensions: Requests that are taken besides those of the protocol (``operators.methods.EXTENSIONS``).
     """
 
     anonymous: bool = True
     limits: tuple[Limit, ...] = ()
     cache: tuple[CacheRule, ...] = ()
+    extensions: tuple[str, ...] = ()
 
 
 def dump(policy: Policy) -> bytes:

@@ -20,7 +20,7 @@ from operators.stage import fuse
 def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Observable[Step]]:
     """Every decision the server makes, in the order in which it makes them: from facts to steps."""
     return fuse(
-        admit(),
+        admit(policy.extensions),
         authorize(anonymous=policy.anonymous),
         rate_limit(policy.limits),
         answer_from_cache(policy.cache),

@@ -86,6 +86,7 @@ _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     decided.CallDispatched: lambda event: f"following {event.version}",
     decided.RequestCancelled: lambda event: event.reason,
     decided.ChunkEmitted: lambda event: f"part {event.number}",
+    decided.StreamEmitted: lambda event: f"part {event.index}{', the last: ' if event.ended else ''}{event.ended}",
     decided.ErrorReady: _error,
     decided.StageFailed: lambda event: f"{event.error} in {event.stage}{' on ' if event.event else ''}{event.event}",
 }

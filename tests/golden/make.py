@@ -78,6 +78,9 @@ HISTORY: tuple[Observed, ...] = (
     read(b'{"jsonrpc":"2.0","id":10,"result":{}}', at=7.5),
     request(11, "tools/call", {"name": "echo"}, at=8.0),
     request(12, "prompts/list", at=8.0),
+    modern(13, "stream/start", at=8.0),
+    yielded(13, at=8.25),
+    returned(13, at=8.5),
     closed(9.0),
 )
 
