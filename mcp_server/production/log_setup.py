@@ -78,9 +78,7 @@ def configure(level: str, file: str, *, max_bytes: int = MAX_BYTES, backups: int
         if isinstance(each, LogFile):
             each.close()
     root.setLevel(level)
-    structlog.configure(
-        processors=PROCESSORS, logger_factory=structlog.stdlib.LoggerFactory(), cache_logger_on_first_use=True
-    )
+    _configure_structlog()
 
 
 def ensure_configured() -> None:
@@ -102,11 +100,18 @@ def ensure_configured() -> None:
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level)
+    if not structlog.is_configured():  # its own way shows the values of variables when something was raised
+        _configure_structlog()
 
 
 def lost() -> int:
     """Lines that could not be written since the log was configured."""
     return sum(each.lost for each in logging.getLogger().handlers if isinstance(each, LogFile | LogStream))
+
+
+def _configure_structlog() -> None:
+    factory = structlog.stdlib.LoggerFactory()
+    structlog.configure(processors=PROCESSORS, logger_factory=factory, cache_logger_on_first_use=True)
 
 
 def _handler(level: str, file: str, max_bytes: int, backups: int) -> logging.Handler:
