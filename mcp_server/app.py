@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
 
 import structlog
 from reactivex.scheduler.eventloop import AsyncIOScheduler
@@ -15,8 +15,11 @@ from adapters.prometheus import PrometheusMeter
 from adapters.sessions import Gate
 from mcp_server.config import Settings
 from mcp_server.effects import Effects
-from mcp_server.running import Calls, Catalogue
-from operators.policy import CacheRule, Policy, dump
+from mcp_server.extensions.compose import enabled, extended
+from mcp_server.features.catalogue import Catalogue
+from mcp_server.running import Calls
+from mcp_server.stores import reading
+from operators.policy import Policy, dump
 from pipeline.chain import chain
 from pipeline.ingress import Ingress
 from pipeline.journal import Journal, Lost
@@ -24,13 +27,6 @@ from pipeline.log import Log, LogFailed
 from pipeline.questions import Questions
 
 _log = structlog.get_logger(__name__)
-
-
-class Offer(Catalogue, Protocol):
-    """What is served: calls, and which of them may be answered from the cache."""
-
-    def cache_rules(self) -> tuple[CacheRule, ...]:
-        """What may be answered from the cache."""
 
 
 class App:
@@ -44,12 +40,12 @@ class App:
         failure: Why the log failed; None while all is well.
     """
 
-    def __init__(self, settings: Settings, offer: Offer, log: Log, projector: Projector | None = None) -> None:
+    def __init__(self, settings: Settings, offer: Catalogue, log: Log, projector: Projector | None = None) -> None:
         self.settings = settings
         self.stopping = asyncio.Event()
         self.failure: LogFailed | None = None
         self.clock = Clock()
-        policy = Policy(settings.anonymous, settings.limits, offer.cache_rules())
+        policy = Policy(settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings))
         cache = MemoryCache(settings.cache_max_entries, settings.cache_max_memory_mb * 1024 * 1024)
         loop = asyncio.get_running_loop()
         ingress, self.journal = Ingress(), Journal(log, loop.call_soon)
@@ -78,7 +74,8 @@ class App:
             self.journal.accepted.subscribe(questions.ask)
 
         # Nothing acts on an event until it is in the log.
-        self.calls = Calls(offer, ingress, self.clock, settings.call_timeout)
+        served = extended(settings, offer, self.gate, {}, partial(reading, settings.store, log))
+        self.calls = Calls(served, ingress, self.clock, settings.call_timeout)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
         self.journal.recorded.subscribe(self.gate.on_recorded)
         self.journal.lost.subscribe(self.gate.on_lost)

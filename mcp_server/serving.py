@@ -17,8 +17,9 @@ from adapters.listener import Connection, Listener, Route, bound
 from adapters.stdio import stdio
 from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
-from mcp_server.app import App, Offer
+from mcp_server.app import App
 from mcp_server.config import Settings
+from mcp_server.features.catalogue import Catalogue
 from mcp_server.stores import MEMORY, open_log, sqlite_path
 
 _log = structlog.get_logger(__name__)
@@ -67,7 +68,7 @@ async def auditing(settings: Settings) -> AsyncIterator[Projector | None]:
         projector.stop()  # what it opened belongs to this thread; and by now nobody else is waiting
 
 
-async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None], sink: int = 1) -> None:
+async def serve(settings: Settings, offer: Catalogue, announce: Callable[[int], None], sink: int = 1) -> None:
     """Serve until told to stop.
 
     Args:

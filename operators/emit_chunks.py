@@ -120,19 +120,19 @@ def _logged(listening: Listening, event: MessageLogged) -> Sequence[Event]:
 
 
 def _returned(listening: Listening, event: CallReturned) -> Sequence[Event]:
-    return (event, *_last(listening, event, "complete"))
+    return (*_last(listening, event, "complete"), event)
 
 
 def _failed(listening: Listening, event: CallFailed) -> Sequence[Event]:
-    return (event, *_last(listening, event, "error"))
+    return (*_last(listening, event, "error"), event)
 
 
 def _cancelled(listening: Listening, event: RequestCancelled) -> Sequence[Event]:
-    return (*_last(listening, event, "cancelled"), event)  # after the cancellation nothing more goes out
+    return (*_last(listening, event, "cancelled"), event)
 
 
 def _last(listening: Listening, event: Event, reason: str) -> Sequence[StreamEmitted]:
-    """The part that ends a stream, where the request began one."""
+    """The part that ends a stream, where the request began one: let out first, for after the answer nothing goes out."""
     listening.calls.pop(event.origin.request, None)
     stream = listening.streams.pop(event.origin.request, None)
     return (StreamEmitted(event.origin, stream.id, stream.parts, reason),) if stream else ()

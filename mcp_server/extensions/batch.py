@@ -92,8 +92,10 @@ class Batches:
 
 async def _ask(session: Session, answers: Answers, request: JsonRpcRequest) -> Any:
     """One request on its way through the chain: its result, or its error raised."""
-    raw = to_json({"jsonrpc": "2.0", "id": request.id, "method": request.method, "params": request.params})
-    fact = session.read(raw)
+    named = {} if request.id is None else {"id": request.id}
+    fact = session.read(to_json({"jsonrpc": "2.0", **named, "method": request.method, "params": request.params}))
+    if request.id is None:
+        return session.push(fact)
     waiting = answers.expect(fact)
     session.push(fact)
     try:

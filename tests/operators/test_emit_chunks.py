@@ -125,7 +125,8 @@ def test_a_stream_has_its_parts_and_one_that_ends_it(
     ]
 
 
-def test_the_last_part_of_a_cancelled_stream_goes_out_before_the_cancellation() -> None:
-    cancelled = RequestCancelled(origin(1), "gone")
-    *_, last, then = through(emit_chunks(), admitted(1, "stream/start"), cancelled)
-    assert (last, then) == (StreamEmitted(origin(1), f"{SESSION}/1", 0, "cancelled"), cancelled)
+@pytest.mark.parametrize("end", [returned(1), failed(1), RequestCancelled(origin(1), "gone")])
+def test_the_last_part_of_a_stream_goes_out_before_its_answer(end: Event) -> None:
+    *_, last, then = through(emit_chunks(), admitted(1, "stream/start"), end)
+    assert isinstance(last, StreamEmitted)
+    assert then == end
