@@ -122,6 +122,7 @@ class HealthChecker:
         if check.name not in self._checks and len(self._checks) >= MOST_CHECKS:
             raise ValueError(f"there are {MOST_CHECKS} health checks already")
         self._checks[check.name] = check
+        self._stuck.pop(check.name, None)  # the one before may have hung; this one has not
         self._forget()
 
     def unregister_check(self, name: str) -> bool:

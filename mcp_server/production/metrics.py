@@ -91,11 +91,13 @@ class Metrics:
         buckets: Sequence[float] = BUCKETS,
     ) -> None:
         """As :meth:`histogram`, for code that does not await."""
-        self._series_of(Histogram, name, labels, buckets).observe(_number(name, value))
+        number = _number(name, value)  # first, so that a mistake makes no metric
+        self._series_of(Histogram, name, labels, buckets).observe(number)
 
     def set(self, name: str, value: float, labels: Mapping[str, object] | None = None) -> None:
         """As :meth:`gauge`, for code that does not await."""
-        self._series_of(Gauge, name, labels).set(_number(name, value))
+        number = _number(name, value)
+        self._series_of(Gauge, name, labels).set(number)
 
     def _series_of(
         self,

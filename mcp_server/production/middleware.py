@@ -16,7 +16,7 @@ from events.event import Event
 from events.observed import CallerLeft, PermitGiven, PermitRefused, RequestReceived, SessionOpened
 from operators.admitted import Admitted
 from operators.authorize import ANONYMOUS
-from operators.stage import Stage, no_state, stage
+from operators.stage import Decision, Stage, no_state, stage
 
 Ended = ResponseReady | ErrorReady | RequestCancelled
 
@@ -141,7 +141,12 @@ def before(middleware: Middleware) -> Stage:
         known.asked = False
         return (event, _rejected(event))
 
-    knows = {SessionOpened: opened, Admitted: admitted, PermitGiven: given, PermitRefused: refused}
+    knows: dict[type[Event], Decision[_Known]] = {
+        SessionOpened: opened,
+        Admitted: admitted,
+        PermitGiven: given,
+        PermitRefused: refused,
+    }
     return stage(f"{middleware.name} before", _Known, knows)
 
 
@@ -159,7 +164,7 @@ def after(middleware: Middleware) -> Stage:
     def ended(known: _Known, event: Ended) -> Sequence[Event]:
         return middleware.after(event, known.request, known.caller)
 
-    knows: dict[type[Event], Any] = {SessionOpened: opened, RequestReceived: received}
+    knows: dict[type[Event], Decision[_Known]] = {SessionOpened: opened, RequestReceived: received}
     knows |= dict.fromkeys((ResponseReady, ErrorReady, RequestCancelled), ended)
     return stage(f"{middleware.name} after", _Known, knows)
 

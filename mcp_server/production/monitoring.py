@@ -1,12 +1,12 @@
 """All figures in one place: the guide's ``monitoring_system``."""
 
+import math
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 from mcp_server.production.metrics import Metrics
 from mcp_server.production.performance import PerformanceMonitor
@@ -103,9 +103,10 @@ def _families(registry: CollectorRegistry) -> list[dict[str, Any]]:
 
 
 def _value(value: float) -> float | str:
-    """JSON has no infinities; what is none stays a number."""
-    text = floatToGoString(value)
-    return text if text in ("+Inf", "-Inf", "NaN") else value
+    """A number, or its word in Prometheus's format where JSON has no such number."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
 
 
 monitoring_system = MonitoringSystem()

@@ -1,3 +1,4 @@
+
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -78,3 +79,7 @@ def test_the_process_tells_what_it_takes() -> None:
     assert figures["mcp_threads"] >= 1
     assert figures["mcp_open_files"] > 0
     assert 'mcp_gc_collections_total{generation="2"}' in figures
+
+
+def test_the_share_of_memory_is_what_the_server_says_it_is() -> None:
+    assert shown(ProcessMetrics(lambda: 12.5))["mcp_memory_usage_percent"] == 12.5

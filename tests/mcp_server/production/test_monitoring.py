@@ -1,9 +1,11 @@
 import json
+from collections.abc import Mapping
 
 import aiohttp
 import pytest
 
 from adapters.prometheus import PrometheusMeter
+from events.event import RequestId
 from events.message import Message
 from mcp_server.production import performance
 from mcp_server.production.admin import requests_body
@@ -81,7 +83,7 @@ async def test_everything_is_shown_as_text_or_as_json(system: MonitoringSystem) 
     await system.metrics.histogram("h", 100.0)
     families = {family["name"]: family for family in json.loads(system.render("json"))}
     assert families["level"]["samples"] == [{"name": "level", "labels": {"a": "b"}, "value": 3.0}]
-    assert families["h"]["samples"][-3]["labels"] == {"le": "+Inf"}
+    assert {"name": "h_bucket", "labels": {"le": "+Inf"}, "value": 1.0} in families["h"]["samples"]
     assert "mcp_memory_usage_bytes" in families
     text, data = system.result("prometheus"), system.result("json")
     assert text["metrics"].splitlines()[0].startswith("# HELP")
@@ -116,7 +118,9 @@ async def test_the_figures_of_a_server_and_those_of_its_author_are_shown_togethe
 class Open:
     def __init__(self, principal: str, *pending: tuple[int, str, str]) -> None:
         self.principal = principal
-        self.pending = {id: Message(frame(id, method, {"name": name})) for id, method, name in pending}
+        self.pending: Mapping[RequestId, Message] = {
+            id: Message(frame(id, method, {"name": name})) for id, method, name in pending
+        }
 
 
 def test_the_requests_under_way_are_listed_with_their_names_and_without_their_arguments() -> None:
