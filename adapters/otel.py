@@ -53,8 +53,12 @@ class Tracing:
         self._thread.start()
 
     def on_recorded(self, record: Recorded) -> None:
-        """Make spans of a record. To be subscribed to ``Journal.recorded``."""
-        self._spans.on_recorded(record)
+        """Make spans of a record. To be subscribed to ``Journal.recorded``; raises nothing, since others listen too."""
+        try:
+            self._spans.on_recorded(record)
+        except Exception:  # noqa: BLE001 - a mistake of ours costs spans
+            self._counts["failed"] += 1
+            _log.exception("a record could not be traced")
 
     def close(self, timeout: float = 5.0) -> None:
         """Send what waits, for at most ``timeout`` seconds. Blocks."""
@@ -143,6 +147,6 @@ def _context(context: Context) -> SpanContext:
 
 def otlp_exporter(endpoint: str = "") -> SpanExporter:
     """What sends to the collector at ``endpoint``, or where OpenTelemetry's own variables say."""
-    # It tells of every attempt that fails; we tell once, and count.
-    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
+    # It tells of every attempt that fails, and quotes what clients send; we tell once, and count.
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
     return OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None)

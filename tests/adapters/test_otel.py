@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from opentelemetry.trace import TraceState
 from prometheus_client import CollectorRegistry, generate_latest
 
 from adapters import otel
@@ -135,6 +137,40 @@ async def test_what_a_server_records_arrives_at_a_collector(receiver: Receiver) 
     assert (receiver.scopes[0].name, receiver.scopes[0].version) == ("mcp-rewind", "1.2.3")
     assert "payload" not in str(receiver.spans)
     assert count(traces, "exported") == len(receiver.spans)
+
+
+async def test_what_a_client_sends_as_the_state_of_its_trace_is_in_no_line(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with tracing(receiver.url) as traces:
+        room = Room()
+        room.app.journal.recorded.subscribe(traces.on_recorded)
+        peer = room.peer()
+        for number, state in enumerate(("payload", "payload=", "a=payload,a=payload", "payload=1," * 40)):
+            peer.call(number, "echo", {"traceparent": PARENT, "tracestate": state}, text="x")
+        await room.quiet()
+    assert sum(each.name == "tools/call echo" for each in receiver.spans) == 4
+    assert "payload" not in caplog.text
+    with caplog.at_level(logging.WARNING, "opentelemetry"):  # the control: the library would have said it
+        TraceState.from_header(["payload"])
+    assert "payload" in caplog.text
+
+
+async def test_a_mistake_in_tracing_disturbs_nobody_who_listens_too(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError
+
+    async with tracing(receiver.url) as traces:
+        monkeypatch.setattr(traces._spans, "on_recorded", fail)
+        room = Room()
+        room.app.journal.recorded.subscribe(traces.on_recorded)
+        peer = room.peer()
+        peer.call(1, "echo", text="x")
+        await room.quiet()
+    assert peer.answers(1)
+    assert count(traces, "failed") > 0
 
 
 async def test_a_collector_that_refuses_costs_spans_and_one_line(
