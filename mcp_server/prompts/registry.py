@@ -27,7 +27,8 @@ class PromptRegistry:
     """Templates by name.
 
     A changed template under a name that exists is a new version of it; the last ten can still be rendered. Numbers go
-    on where they stopped when a prompt is unregistered and comes back, so that one never means two texts.
+    on where they stopped when a prompt is unregistered and comes back, so that one never means two texts; as many that
+    have gone are remembered as there can be prompts.
 
     It may be used from several threads. Subscribers are called in the thread that made the change.
 
