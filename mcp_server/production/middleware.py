@@ -21,11 +21,11 @@ from operators.stage import Decision, Stage, no_state, stage
 Ended = ResponseReady | ErrorReady | RequestCancelled
 
 LIMIT: Final = "requests"
-"""What a limiter is called that does not say its name."""
+"""What a limit is called that has no name."""
 
 
 class Verdict(Protocol):
-    """What a limiter answers. It may also have ``limit``, its name, and ``remaining``, what is left of it."""
+    """What a limiter answers. It may also have ``remaining``: how many more would pass."""
 
     @property
     def allowed(self) -> bool:
@@ -77,26 +77,31 @@ class ProductionMiddleware(Middleware):
     Args:
         rate_limiter: Anything with ``await check_limit(key)``; None for no limit.
         key: Who shares a limit. By default the user, and for callers without a name the address.
+        limit: What refusals call the limit; by default what its ``config.name`` says, where it has one.
     """
 
     name = "production"
 
     def __init__(
-        self, rate_limiter: RateLimiter | None = None, key: Callable[[Admitted, SessionOpened], str] | None = None
+        self,
+        rate_limiter: RateLimiter | None = None,
+        key: Callable[[Admitted, SessionOpened], str] | None = None,
+        limit: str = "",
     ) -> None:
         self._rate_limiter = rate_limiter
         self._key = key or _caller
+        self._limit = limit or str(getattr(getattr(rate_limiter, "config", None), "name", LIMIT))
 
     def before(self, request: Admitted, caller: SessionOpened) -> Sequence[Event]:
         """Ask for leave, when there is a limiter."""
         if self._rate_limiter is None:
             return (request,)
-        return (PermitAsked(request.origin, ((self.name, self._key(request, caller)),), 1.0),)
+        return (PermitAsked(request.origin, ((self._limit, self._key(request, caller)),), 1.0),)
 
     async def permit(self, asked: PermitAsked) -> Verdict | None:
         """Ask the limiter."""
-        name, key = asked.keys[0]
-        if self._rate_limiter is None or name != self.name:
+        limit, key = asked.keys[0]
+        if self._rate_limiter is None or limit != self._limit:
             return None
         return await self._rate_limiter.check_limit(key)
 

@@ -24,7 +24,7 @@ from events.observed import (
 from events.outcome import CANCELLED, outcome
 from mcp_server.calls import CallRefused
 from mcp_server.production.logger import production_logger
-from mcp_server.production.middleware import LIMIT, Middleware, after, before, enter, hand_over
+from mcp_server.production.middleware import Middleware, after, before, enter, hand_over
 from mcp_server.production.middleware_messages import Asked, fact_of, read_request, response_of
 from mcp_server.production.monitoring import monitoring_system
 from mcp_server.production.performance import PerformanceMonitor
@@ -137,7 +137,8 @@ class _Exchange:
     ) -> None:
         self.session = new_session_id(clock())
         self.outcome = CANCELLED
-        self._chain, self._middleware, self._asked, self._handler = chain, middleware, asked, handler
+        self._chain, self._asked, self._handler = chain, asked, handler
+        self._yet_to_ask = iter(middleware)
         self._clock = clock
         self._response: Any = None
         self._said: Observed | None = None
@@ -170,13 +171,13 @@ class _Exchange:
 
     async def _permit(self, asked: PermitAsked) -> Observed:
         try:
-            for each in self._middleware:
+            for each in self._yet_to_ask:  # they ask in their order, so whoever is passed over asks no more
                 verdict = await each.permit(asked)
                 if verdict is not None:
-                    limit, left = str(getattr(verdict, "limit", "") or LIMIT), getattr(verdict, "remaining", 0) or 0
+                    limit, left = asked.keys[0][0], float(getattr(verdict, "remaining", None) or 0)
                     if verdict.allowed:
-                        return PermitGiven(self._origin(), limit, float(left))
-                    return PermitRefused(self._origin(), limit, float(left), float(verdict.retry_after or RETRY_AFTER))
+                        return PermitGiven(self._origin(), limit, left)
+                    return PermitRefused(self._origin(), limit, left, float(verdict.retry_after or RETRY_AFTER))
         except Exception:  # noqa: BLE001 - a limiter that is away is no reason to do without it
             _lines.error("a rate limiter failed", exc_info=True)
         return self._failed(codes.OVERLOADED, "the rate limiter does not answer", {"retryAfter": RETRY_AFTER})

@@ -34,7 +34,7 @@ class Limiter:
     async def check_limit(self, key: str) -> Any:
         self.asked.append(key)
         left = self.most - self.asked.count(key)
-        return SimpleNamespace(allowed=left >= 0, retry_after=2.5, remaining=max(0, left), limit="calls")
+        return SimpleNamespace(allowed=left >= 0, retry_after=2.5, remaining=max(0, left), limit=self.most)
 
 
 class Words(PerformanceMonitor):
@@ -86,7 +86,7 @@ async def test_what_the_handler_gives_is_given_on_as_it_is(words: Words) -> None
 async def test_a_caller_who_comes_too_often_is_told_which_limit_and_when_to_come_again(words: Words) -> None:
     limiter = Limiter(2)
     stack = MiddlewareStack(words)
-    stack.set_default_middleware(ProductionMiddleware(limiter))
+    stack.set_default_middleware(ProductionMiddleware(limiter, limit="calls"))
     answers = [await run(stack, user_id="u", client_ip="192.168.1.1") for _ in range(3)]
     assert answers[:2] == [RESPONSE] * 2
     error = answers[2]["error"]
@@ -120,6 +120,13 @@ async def test_who_shares_a_limit_can_be_said(words: Words) -> None:
     )
     await run(stack, client_ip="::1")
     assert limiter.asked == ["tools/list ::1"]
+
+
+async def test_a_limit_is_called_what_its_configuration_says(words: Words) -> None:
+    limiter = Limiter(0)
+    assert (await run(MiddlewareStack(words, ProductionMiddleware(limiter))))["error"]["data"]["limit"] == "requests"
+    limiter.config = SimpleNamespace(name="searches")  # type: ignore[attr-defined]  # as those of the server have
+    assert (await run(MiddlewareStack(words, ProductionMiddleware(limiter))))["error"]["data"]["limit"] == "searches"
 
 
 async def test_a_limiter_that_fails_lets_nobody_pass(words: Words) -> None:
@@ -212,13 +219,8 @@ async def test_the_first_decides_first_before_the_handler_and_last_after_it(word
 
 
 async def test_two_limiters_are_asked_one_after_the_other_and_each_answers_for_itself(words: Words) -> None:
-    class Named(ProductionMiddleware):
-        def __init__(self, name: str, limiter: Limiter) -> None:
-            super().__init__(limiter)
-            self.name = name
-
     first, second = Limiter(2), Limiter(1)
-    stack = MiddlewareStack(words, Named("first", first), Named("second", second))
+    stack = MiddlewareStack(words, ProductionMiddleware(), ProductionMiddleware(first), ProductionMiddleware(second))
     for _ in range(3):
         await run(stack, user_id="u")
     assert words.words == ["ok", "throttled", "throttled"]
