@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from events.codes import INTERNAL_ERROR, OVERLOADED, TIMED_OUT
@@ -101,15 +101,16 @@ class OpenAIModel:
             async with asyncio.timeout(self._timeout):
                 answer = await create(**arguments, stream=True, stream_options={"include_usage": True})
             try:
-                async for part in self._parts(answer):
-                    usage = part.usage or usage
-                    for each in part.choices:
-                        piece = Delta(self._text(each, "delta"), each.index, each.finish_reason)
-                        texts.append(piece.text)
-                        if piece.finish_reason:
-                            open_.discard(piece.index)
-                        if piece.index < request.sampling.n and (piece.text or piece.finish_reason):
-                            yield piece
+                async with aclosing(self._parts(answer)) as parts:
+                    async for part in parts:
+                        usage = part.usage or usage
+                        for each in part.choices:
+                            piece = Delta(self._text(each, "delta"), each.index, each.finish_reason)
+                            texts.append(piece.text)
+                            if piece.finish_reason:
+                                open_.discard(piece.index)
+                            if piece.index < request.sampling.n and (piece.text or piece.finish_reason):
+                                yield piece
             finally:
                 await answer.close()
             if open_:
@@ -164,7 +165,7 @@ class OpenAIModel:
         found = getattr(choice, member, None) if self._api == "chat" else choice
         return getattr(found, "content" if self._api == "chat" else "text", None) or ""
 
-    async def _parts(self, answer: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async def _parts(self, answer: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
         """The parts of a streamed answer; the time for each is bounded."""
         iterator = aiter(answer)
         while True:
