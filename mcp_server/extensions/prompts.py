@@ -8,7 +8,7 @@ from mcp_server.extensions.extended import Handler
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.features.completions import completion, read_request, starting_with
 from mcp_server.features.pages import Pages
-from mcp_server.features.refusals import unknown
+from mcp_server.features.refusals import text_param, unknown
 from mcp_server.prompts import PromptHandler, PromptRegistry
 
 _LISTS: Final = 64
@@ -36,7 +36,7 @@ class ServedPrompts:
         }
 
     async def _list(self, call: Call, _teller: Teller) -> Answer:
-        asked = {key: call.params[key] for key in ("category", "tag") if key in call.params}
+        asked: dict[str, Any] = {key: call.params[key] for key in ("category", "tag") if key in call.params}
         entries = await self._handler.list(asked)
         key = (self._registry.revision, call.version, *asked.items())
         pages = self._lists.get(key)
@@ -50,15 +50,18 @@ class ServedPrompts:
         return Answer(pages.page(call.params))
 
     async def _get(self, call: Call, teller: Teller) -> Answer:
-        name = call.params.get("name")
-        if name in self._own or type(name) is not str:
+        name = text_param(call.params, "name")
+        if name in self._own:
             return await self._catalogue.answer(call, teller)
         if name not in self._registry:
             raise unknown("prompt", name, [*self._own, *(kept.template.name for kept in self._registry.list_prompts())])
         return self._catalogue.result(await self._handler.get(call.params), call.version)
 
     async def _search(self, call: Call, _teller: Teller) -> Answer:
-        return self._catalogue.result({"prompts": await self._handler.search(call.params)}, call.version)
+        found = await self._handler.search(call.params)
+        return self._catalogue.result(
+            {"prompts": [each for each in found if each["name"] not in self._own]}, call.version
+        )
 
     async def _complete(self, call: Call, teller: Teller) -> Answer:
         kind, name, argument, typed, _ = read_request(call.params)

@@ -11,7 +11,7 @@ from operators.versions import LATEST_LEGACY, MODERN
 from replay.replay import verify
 from tests.serving import Served, call_params, serving, soon
 
-ITEMS = [
+ITEMS: list[dict[str, Any]] = [
     {"id": 1, "method": "tools/call", "params": call_params("echo", text="a")},
     {"id": "1", "method": "tools/call", "params": call_params("fail", text="b")},
     {"id": 2, "method": "no/such", "params": {}},

@@ -84,10 +84,12 @@ async def test_a_stream_that_is_cancelled_ends_with_a_part_that_says_so() -> Non
     ],
 )
 async def test_what_is_wrong_is_told(method: str, params: dict[str, Any], problem: str) -> None:
-    async with serving() as served:
-        reply = await served.modern(1, method, params)
-        assert reply.code == codes.INVALID_PARAMS
-        assert problem in reply.body["error"]["message"]
+    async with serving() as served, served.socket() as socket:
+        await socket.request(1, method, params)
+        told, answer = await until_answered(socket, 1)
+        assert answer["error"]["code"] == codes.INVALID_PARAMS
+        assert problem in answer["error"]["message"]
+        assert [message["params"]["reason"] for message in told] == (["error"] if method == "stream/start" else [])
 
 
 async def test_another_call_of_a_session_is_no_stream() -> None:
