@@ -1,7 +1,7 @@
 """A JSON-RPC message together with the bytes it came as."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -46,6 +46,10 @@ class Message:
         return f"Message({self.raw!r})"
 
 
+LONG: Final = 256 * 1024
+"""Of text of more bytes the hooks judge at once: writing it back costs as much as they do, where it is all escapes."""
+
+
 class RepeatedKey(ValueError):
     """An object has the same key twice, and JSON does not say which one counts."""
 
@@ -60,7 +64,7 @@ def parse(raw: bytes) -> Object:
         ValueError: With what is wrong; :class:`RepeatedKey` is one.
     """
     body = orjson.loads(raw)
-    if orjson.dumps(body) != raw:
+    if len(raw) > LONG or orjson.dumps(body) != raw:
         body = json.loads(raw.decode(), object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
     return body  # type: ignore[no-any-return]  # callers check that it is an object
 

@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import AsyncIterator
+from typing import Annotated
+
+from msgspec import Meta
 
 from mcp_server import MCPServer
 
@@ -26,7 +29,7 @@ async def act(text: str) -> str:
 
 
 @server.tool(read_only=True)
-async def count(to: int) -> AsyncIterator[str]:
-    """Count from one, without a pause."""
+async def count(to: Annotated[int, Meta(le=1000)]) -> AsyncIterator[str]:
+    """Count from one, without a pause; never on and on, whatever a mutated frame asks for."""
     for number in range(1, to + 1):
         yield str(number)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from events.message import Message, RepeatedKey, parse
+from events.message import LONG, Message, RepeatedKey, parse
 from tests.facts import message
 from tests.histories import objects
 
@@ -35,6 +35,16 @@ def test_two_messages_are_equal_when_their_bytes_are() -> None:
 def test_metadata_that_is_no_object_is_none() -> None:
     assert Message(b'{"params":{"_meta":[1]}}').meta == {}
     assert Message(b'{"params":[1]}').params == {}
+
+
+@pytest.mark.parametrize("space", [b"", b" "])
+def test_a_long_text_is_read_as_strictly_as_a_short_one(space: bytes) -> None:
+    text = b'{"text":%b"%b","n":%b}' % (space, b"\\n" * LONG, b"1" * 30)
+    assert parse(text) == {"text": "\n" * LONG, "n": int("1" * 30)}
+    with pytest.raises(RepeatedKey, match="the key 'text' appears twice"):
+        parse(text[:-1] + b',"text":1}')
+    with pytest.raises(ValueError, match="double"):
+        parse(text[:-1] + b',"x":1e999}')
 
 
 def test_a_repeated_key_is_named() -> None:
