@@ -8,15 +8,16 @@ from events.event import Event, Origin, RequestId
 from events.observed import CallerLeft, CancelReceived, PermitGiven, PermitRefused, SessionClosed, SessionOpened
 from operators.admitted import Admitted
 from operators.authorize import ANONYMOUS
+from operators.limits.cover import Caller, Covers, address
 from operators.policy import Limit
 from operators.stage import Decision, Stage, stage
 
 
 class Waiting:
-    """A session's requests that wait for leave, and whose buckets they take from."""
+    """A session's requests that wait for leave, and whose shares they take from."""
 
     def __init__(self) -> None:
-        self.principal = ANONYMOUS
+        self.caller: Caller | None = None
         self.held: dict[RequestId | None, Admitted] = {}
 
 
@@ -24,20 +25,26 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
     """Ask the limits that sessions share, and pass the request or reject it when they answer.
 
     The limits live at the rim; their answers are facts in the session's own stream, so a replay refuses exactly what
-    the live run did.
+    the live run did. The requests of a batch take from the shares of the session that sent it.
     """
+    covers = Covers(limits)
 
     def opened(waiting: Waiting, event: SessionOpened) -> Sequence[Event]:
-        waiting.principal = event.principal
+        waiting.caller = Caller(event.principal, event.parent or event.origin.session, address(event.peer))
         return (event,)
 
     def admitted(waiting: Waiting, event: Admitted) -> Sequence[Event]:
-        covering = (limit for limit in limits if event.method in limit.methods)
-        keys = tuple((limit.name, _bucket(limit, waiting, event.origin)) for limit in covering)
+        caller = waiting.caller or Caller(ANONYMOUS, event.origin.session, "")
+        keys, costs = [], []
+        for cover in covers.of(event.method):
+            if cost := cover.cost(event.name):
+                keys.append((cover.limit.name, cover.key(caller, event.method, event.name)))
+                costs.append(cost)
         if not keys:
             return (event,)
         waiting.held[event.origin.request] = event
-        return (PermitAsked(event.origin, keys, 1.0),)
+        each = () if costs.count(costs[0]) == len(costs) else tuple(costs)
+        return (PermitAsked(event.origin, tuple(keys), costs[0], each),)
 
     def given(waiting: Waiting, event: PermitGiven) -> Sequence[Event]:
         held = waiting.held.pop(event.origin.request, None)
@@ -70,15 +77,6 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
 def moved(request: Admitted, to: Origin) -> Admitted:
     """The request again, at the moment when it was let through."""
     return Admitted(to, request.message, request.method, request.name, request.version)
-
-
-def _bucket(limit: Limit, waiting: Waiting, origin: Origin) -> str:
-    match limit.per:
-        case "principal":
-            return waiting.principal
-        case "session":
-            return origin.session
-    return ""
 
 
 def _rejected(refusal: PermitRefused) -> RequestRejected:
