@@ -115,7 +115,7 @@ class Listener(web.Server):
             return plain(status, reason)
         route = self._routes.get(request.path)
         if route is None:
-            return plain(404, f"there is nothing here; MCP is at {', '.join(sorted(self._routes))}")
+            return plain(404, f"there is nothing here; there is something at {', '.join(sorted(self._routes))}")
         return await route(request, connection)
 
 

@@ -1,9 +1,12 @@
 """The composition root: a server, wired."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
+from typing import Any, Final
 
+import msgspec
 import structlog
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
@@ -11,12 +14,15 @@ from adapters.audit_projector import Projector
 from adapters.clock import Clock
 from adapters.memory_cache import MemoryCache
 from adapters.memory_limits import MemoryLimits
+from adapters.metrics_log import MeasuredLog
+from adapters.pressure import Level
 from adapters.prometheus import PrometheusMeter
 from adapters.sessions import Gate
 from mcp_server.config import Settings
 from mcp_server.effects import Effects
-from mcp_server.extensions.compose import enabled, extended
+from mcp_server.extensions.compose import Running, enabled, extended
 from mcp_server.features.catalogue import Catalogue
+from mcp_server.operations import Operations
 from mcp_server.running import Calls
 from mcp_server.stores import reading
 from operators.policy import Policy, dump
@@ -29,6 +35,13 @@ from pipeline.questions import Questions
 _log = structlog.get_logger(__name__)
 
 
+KEPT_UNDER_PRESSURE: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 0.5, Level.HIGH: 0.1, Level.CRITICAL: 0.0}
+"""The part of the cache that is kept."""
+
+TAKEN_UNDER_PRESSURE: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 1.0, Level.HIGH: 0.25, Level.CRITICAL: 0.0625}
+"""The part of ``server_window`` that is open; what comes on top is told to try again."""
+
+
 class App:
     """A server, wired and ready to take messages in.
 
@@ -36,19 +49,29 @@ class App:
         gate: Where transports open sessions.
         calls: The calls that are under way.
         meter: The figures.
+        operations: What those who run the server ask of it.
         stopping: Set when the server is to stop, whatever the reason.
         failure: Why the log failed; None while all is well.
     """
 
-    def __init__(self, settings: Settings, offer: Catalogue, log: Log, projector: Projector | None = None) -> None:
+    def __init__(  # what it is wired from
+        self,
+        settings: Settings,
+        offer: Catalogue,
+        log: Log,
+        projector: Projector | None = None,
+        failed_plugins: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.settings = settings
         self.stopping = asyncio.Event()
         self.failure: LogFailed | None = None
         self.clock = Clock()
         policy = Policy(settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings))
-        cache = MemoryCache(settings.cache_max_entries, settings.cache_max_memory_mb * 1024 * 1024)
+        self.limits = MemoryLimits(policy.limits)
+        cache = self._cache = MemoryCache(settings.cache_max_entries, settings.cache_max_memory_mb * 1024 * 1024)
         loop = asyncio.get_running_loop()
-        ingress, self.journal = Ingress(), Journal(log, loop.call_soon)
+        measured = MeasuredLog(log)
+        ingress, self.journal = Ingress(), Journal(measured, loop.call_soon)
         self.gate = Gate(ingress, self.journal, self.clock, dump(policy), settings.server_window)
         self.meter = PrometheusMeter(
             {
@@ -70,11 +93,13 @@ class App:
 
         # Asking what sessions share is not acting, so questions need not wait for the log.
         if policy.limits or policy.cache:
-            questions = Questions(ingress, MemoryLimits(policy.limits), cache, self.clock)
+            questions = Questions(ingress, self.limits, cache, self.clock)
             self.journal.accepted.subscribe(questions.ask)
 
         # Nothing acts on an event until it is in the log.
-        served = extended(settings, offer, self.gate, {}, partial(reading, settings.store, log))
+        self.operations = Operations(self, measured, projector, failed_plugins)
+        running = Running(self.gate, self.operations.handlers(offer), partial(reading, settings.store, log))
+        served = extended(settings, offer, running)
         self.calls = Calls(served, ingress, self.clock, settings.call_timeout)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
         self.journal.recorded.subscribe(self.gate.on_recorded)
@@ -92,6 +117,23 @@ class App:
     def _lost(self, lost: Lost) -> None:
         if self.settings.transport_type == "stdio" and self.failure is None:  # that session is all there is
             self._failed(LogFailed(f"the session {lost.session} cannot be recorded"))
+
+    def on_pressure(self, level: Level) -> None:
+        """Hold less the scarcer memory is: results that can be found again, and requests that can be sent again."""
+        self._cache.shrink(KEPT_UNDER_PRESSURE[level])
+        if self.gate.window:  # it is 0 from the moment when the server drains
+            self.gate.window = max(1, int(self.settings.server_window * TAKEN_UNDER_PRESSURE[level]))
+
+    def limits_state(self) -> list[dict[str, Any]]:
+        """The limits that are set, and the keys of which most is used."""
+        used = self.limits.most_used(self.clock(), 100)
+        return [
+            {
+                **msgspec.to_builtins(limit),
+                "used": [{"key": key, "share": round(share, 4)} for (name, key), share in used if name == limit.name],
+            }
+            for limit in self.settings.limits
+        ]
 
     async def drain(self) -> None:
         """Let calls finish for a while, end the others, close the sessions, and write it all down."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from events import codes
@@ -73,6 +73,11 @@ class Calls:
 
     def __len__(self) -> int:
         return len(self._jobs)
+
+    @property
+    def begun(self) -> Mapping[Key, float]:
+        """The calls that are under way, and when each was dispatched, in seconds since the epoch."""
+        return self._begun
 
     def reads(self, dispatched: CallDispatched) -> bool:
         """Whether the call acts on nothing."""

@@ -4,22 +4,24 @@ import asyncio
 import gc
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from pathlib import Path
 from socket import socket
 
 import structlog
-from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from adapters.audit_projector import Projector, start_projector
 from adapters.guard import Guard
-from adapters.listener import Connection, Listener, Route, bound
+from adapters.listener import Listener, bound
 from adapters.stdio import stdio
 from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
 from mcp_server.app import App
 from mcp_server.config import Settings
 from mcp_server.features.catalogue import Catalogue
+from mcp_server.performance.memory_optimizer import memory_optimizer
+from mcp_server.production.monitoring import monitoring_system
+from mcp_server.prompts import prompt_registry, watch_folder
 from mcp_server.stores import MEMORY, open_log, sqlite_path
 
 _log = structlog.get_logger(__name__)
@@ -36,7 +38,7 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     http = HttpEndpoint(app.gate, settings.session_idle)
     websocket = WebSocketEndpoint(app.gate, settings.connection_window, settings.session_idle)
     listener = Listener(
-        {"/mcp": http, "/ws": websocket, **_operations(app)},
+        {"/mcp": http, "/ws": websocket, **app.operations.routes()},
         Guard(settings.allowed_hosts, settings.allowed_origins),
         head_timeout=settings.head_timeout,
         body_timeout=settings.body_timeout,
@@ -46,7 +48,8 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     servers = [await loop.create_server(listener, sock=sock, backlog=1024) for sock in sockets]
     tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, websocket.sweep, app.calls.expire))
     try:
-        yield sockets[0].getsockname()[1]
+        with app.operations.checking():
+            yield sockets[0].getsockname()[1]
     finally:
         for server in servers:
             server.close()
@@ -66,6 +69,33 @@ async def auditing(settings: Settings) -> AsyncIterator[Projector | None]:
         yield projector
     finally:
         projector.stop()  # what it opened belongs to this thread; and by now nobody else is waiting
+
+
+@asynccontextmanager
+async def attended(app: App) -> AsyncIterator[None]:
+    """What goes on beside the server meanwhile: memory is watched, prompts are read anew, figures have their port."""
+    settings = app.settings
+    async with AsyncExitStack() as opened:
+        end = memory_optimizer.on_level(lambda level, _reading: app.on_pressure(level))
+        opened.callback(end)
+        memory_optimizer.gc_frequency = settings.gc_frequency or memory_optimizer.gc_frequency
+        await memory_optimizer.start_monitoring(settings.memory_monitor_interval)
+        opened.push_async_callback(memory_optimizer.stop_monitoring)
+        if settings.prompts_enabled and settings.prompts_folder:
+            await opened.enter_async_context(watch_folder(prompt_registry, Path(settings.prompts_folder)))
+        if settings.metrics_port and settings.transport_type != "stdio":
+            await _open_metrics(app, opened)
+        yield
+
+
+async def _open_metrics(app: App, opened: AsyncExitStack) -> None:
+    """Serve figures on a port of their own. The main port has them too, so without that port the server goes on."""
+    host, port = app.settings.metrics_host, app.settings.metrics_port
+    serving = monitoring_system.serving(host, port, app.operations.registry, app.settings.allowed_hosts)
+    try:
+        await opened.enter_async_context(serving)
+    except OSError as error:
+        _log.warning("metrics have no port of their own", host=host, port=port, reason=error.strerror or str(error))
 
 
 async def serve(settings: Settings, offer: Catalogue, announce: Callable[[int], None], sink: int = 1) -> None:
@@ -93,10 +123,11 @@ async def serve(settings: Settings, offer: Catalogue, announce: Callable[[int], 
             app = App(settings, offer, log, projector)
             _stop_on_signals(app)
             _collect_seldom()
-            if sockets:
-                await _serve_network(app, sockets, announce)
-            else:
-                await _serve_stdio(app, sink)
+            async with attended(app):
+                if sockets:
+                    await _serve_network(app, sockets, announce)
+                else:
+                    await _serve_stdio(app, sink)
             if app.failure is not None:
                 raise app.failure
 
@@ -115,20 +146,6 @@ async def _serve_stdio(app: App, sink: int) -> None:
         await app.stopping.wait()
         await app.drain()
     sweeping.cancel()
-
-
-def _operations(app: App) -> dict[str, Route]:
-    registry = CollectorRegistry()
-    registry.register(app.meter)
-
-    async def health(_request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
-        healthy = app.failure is None and not app.stopping.is_set()
-        return web.json_response({"status": "ok" if healthy else "failing"}, status=200 if healthy else 503)
-
-    async def metrics(_request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    return {"/health": health, "/metrics": metrics}
 
 
 def _stop_on_signals(app: App) -> None:

@@ -1,7 +1,8 @@
 """Which extensions are turned on, and what answers them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from typing import Final, NamedTuple
 
 from adapters.sessions import Gate
 from mcp_server.config import Settings
@@ -10,7 +11,7 @@ from mcp_server.features.catalogue import Catalogue
 from operators.methods import BATCH, STREAM
 from pipeline.log import LogReader
 
-MOST_IN_A_BATCH = 100
+MOST_IN_A_BATCH: Final = 100
 
 
 def enabled(settings: Settings) -> tuple[str, ...]:
@@ -25,43 +26,53 @@ def enabled(settings: Settings) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def extended(
-    settings: Settings,
-    catalogue: Catalogue,
-    gate: Gate,
-    operations: dict[str, Handler],
-    open_log: Callable[[], AbstractContextManager[LogReader]],
-) -> Extended:
-    """The catalogue with what the settings turn on; each part is imported only then."""
-    handlers = dict(operations)
+NEED_A_SERVER: Final = frozenset({BATCH, STREAM, "stream/resume", "health/check", "metrics/get", "server/status"})
+"""What only a running server can answer."""
+
+
+class Running(NamedTuple):
+    """What extensions need of the server that they run in.
+
+    Attributes:
+        gate: Where sessions are opened.
+        operations: What answers questions about the server itself, by method.
+        open_log: Opens the log for reading.
+    """
+
+    gate: Gate
+    operations: Mapping[str, Handler]
+    open_log: Callable[[], AbstractContextManager[LogReader]]
+
+
+def extended(settings: Settings, catalogue: Catalogue, running: Running | None = None) -> Extended:
+    """The catalogue with what the settings turn on; each part is imported only then.
+
+    Without a server that runs, what needs one is announced all the same and not answered.
+    """
+    handlers: dict[str, Handler] = dict(running.operations) if running else {}
     if settings.prompts_enabled:
         from mcp_server.extensions.prompts import ServedPrompts
         from mcp_server.prompts import prompt_registry
 
         handlers |= ServedPrompts(catalogue, prompt_registry).handlers()
     if settings.advanced_features_enabled:
-        handlers |= _advanced(settings, catalogue, gate, open_log)
+        handlers |= _advanced(settings, catalogue, running)
     return Extended(catalogue, handlers, enabled(settings))
 
 
-def _advanced(
-    settings: Settings,
-    catalogue: Catalogue,
-    gate: Gate,
-    open_log: Callable[[], AbstractContextManager[LogReader]],
-) -> dict[str, Handler]:
+def _advanced(settings: Settings, catalogue: Catalogue, running: Running | None) -> dict[str, Handler]:
     from mcp_server.extensions.completions import Completions
     from mcp_server.protocol.advanced import CompletionEngine
 
     completions = Completions(catalogue, CompletionEngine())
     handlers: dict[str, Handler] = {"completion/generate": completions.answer}
-    if settings.streaming_enabled:
+    if settings.streaming_enabled and running is not None:
         from mcp_server.extensions.streams import Streams
 
-        streams = Streams(catalogue, completions, open_log)
+        streams = Streams(catalogue, completions, running.open_log)
         handlers |= {STREAM: streams.start, "stream/resume": streams.resume}
-    if settings.batch_operations_enabled:
+    if settings.batch_operations_enabled and running is not None:
         from mcp_server.extensions.batch import Batches
 
-        handlers[BATCH] = Batches(catalogue, gate, MOST_IN_A_BATCH).answer
+        handlers[BATCH] = Batches(catalogue, running.gate, MOST_IN_A_BATCH).answer
     return handlers
