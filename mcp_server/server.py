@@ -85,10 +85,9 @@ class MCPServer(features.MCPServer):
         """
         if self._serving is not None:
             raise RuntimeError(f"{self!r} is started already")
-        settings = self.settings.settled()
         self.settings.fix("while the server runs")
         self._stopped = False
-        self._serving = asyncio.get_running_loop().create_task(self._serve(settings))
+        self._serving = asyncio.get_running_loop().create_task(self._serve())
         try:
             await self._serving
         except asyncio.CancelledError:
@@ -116,11 +115,12 @@ class MCPServer(features.MCPServer):
             self._serving.cancel()
             await asyncio.wait({self._serving})
 
-    async def _serve(self, settings: Settings) -> None:
+    async def _serve(self) -> None:
         from mcp_server.serving import serve
 
         reached = self._will_be_reached()
         try:
+            settings = self.settings.settled()
             _log_to(settings)
             offer = (self if self._offers() else named_server(settings)).catalogue()
             with _standard_output(settings) as sink:

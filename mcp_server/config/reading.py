@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mcp_server.config.errors import SettingsError
 from mcp_server.config.settings import Settings
 
-if TYPE_CHECKING:  # pydantic takes a third of a second, and not every command needs settings
+if TYPE_CHECKING:  # pydantic takes time to import, and not every command needs settings
     from mcp_server.config.given import Given
     from mcp_server.config.sources import Source
 

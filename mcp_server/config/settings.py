@@ -9,7 +9,7 @@ from mcp_server.effects import Durability
 from operators.policy import Limit
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr  # takes a third of a second; whoever sets a secret has it
+    from pydantic import SecretStr  # takes time to import; whoever sets a secret has it
 
 Transport = Literal["websocket", "http", "stdio"]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]

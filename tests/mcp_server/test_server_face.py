@@ -20,6 +20,7 @@ from mcp_server.config import SettingsError
 from mcp_server.loader import LoadError, load
 from mcp_server.server import MCPServer
 from mcp_server.serving import CannotListen
+from operators.policy import Limit
 from tests.children import LONG
 from tests.serving import soon, stateless
 
@@ -123,7 +124,20 @@ async def test_a_server_that_cannot_start_says_why() -> None:
             await second.start()
         with pytest.raises(RuntimeError, match="ended before it could be reached"):
             await soon(waiting)
-    await second.stop()  # of what does not run is nothing
+    await second.stop()  # what does not run is stopped
+
+
+async def test_settings_that_do_not_go_together_are_told_to_whoever_waits() -> None:
+    server = MCPServer("hello")
+    server.settings.limits = (Limit("default", "session", 1.0, 1.0),)
+    server.settings.rate_limit_requests = 1
+    waiting = asyncio.ensure_future(server.ready())
+    with pytest.raises(SettingsError, match="'default' is taken by rate_limit_requests"):
+        await server.start()
+    with pytest.raises(RuntimeError, match="ended before it could be reached"):
+        await soon(waiting)
+    server.settings.limits = ()
+    assert [limit.name for limit in server.settings.settled().limits] == ["default"]
 
 
 async def test_a_server_that_is_cancelled_has_stopped() -> None:
