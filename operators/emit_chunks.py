@@ -132,7 +132,7 @@ def _cancelled(listening: Listening, event: RequestCancelled) -> Sequence[Event]
 
 
 def _last(listening: Listening, event: Event, reason: str) -> Sequence[StreamEmitted]:
-    """The part that ends a stream, where the request began one: let out first, for after the answer nothing goes out."""
+    """The part that ends a stream, where the request began one. It goes first: after the answer nothing goes out."""
     listening.calls.pop(event.origin.request, None)
     stream = listening.streams.pop(event.origin.request, None)
     return (StreamEmitted(event.origin, stream.id, stream.parts, reason),) if stream else ()

@@ -10,6 +10,7 @@ from events.decided import (
     ProgressEmitted,
     RequestCancelled,
     ResponseReady,
+    StreamEmitted,
 )
 from events.event import Decided, Event, Observed, RequestId
 from events.observed import (
@@ -26,7 +27,12 @@ from events.observed import (
 from events.outcome import outcome
 from operators.stage import Decision, Stage, stage
 
-KINDS: Final[dict[type[Event], str]] = {ChunkEmitted: "chunk", ProgressEmitted: "progress", LogEmitted: "log"}
+KINDS: Final[dict[type[Event], str]] = {
+    ChunkEmitted: "chunk",
+    StreamEmitted: "stream",
+    ProgressEmitted: "progress",
+    LogEmitted: "log",
+}
 """What goes to a client before the answer, and what a meter calls it."""
 
 

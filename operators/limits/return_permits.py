@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from events.decided import ErrorReady, PermitAsked, PermitReturned, RequestCancelled, ResponseReady, StageFailed
 from events.event import Event, Origin, RequestId
 from events.observed import PermitRefused, SessionClosed
-from operators.policy import Limit
+from operators.limits.limit import Limit
 from operators.stage import Decision, Stage, stage
 
 Keys = tuple[tuple[str, str], ...]
