@@ -56,15 +56,17 @@ class Session:
     """One recorded stream of messages, and its way out.
 
     Attributes:
+        peer: The address of the other side; empty where there is none.
         principal: Who is calling.
         pending: The requests that came and are owed an answer, by id.
         apart: What else came and is owed one, by identity.
     """
 
-    __slots__ = ("_gate", "_room", "apart", "closed", "id", "outlet", "pending", "principal")
+    __slots__ = ("_gate", "_room", "apart", "closed", "id", "outlet", "peer", "pending", "principal")
 
-    def __init__(self, gate: "Gate", id: SessionId, principal: str, outlet: Outlet) -> None:
+    def __init__(self, gate: "Gate", id: SessionId, peer: str, principal: str, outlet: Outlet) -> None:
         self.id = id
+        self.peer = peer
         self.principal = principal
         self.outlet = outlet
         self.pending: dict[RequestId, Message] = {}
@@ -182,7 +184,7 @@ class Gate:
     ) -> Session:
         """Begin a session; see :class:`SessionOpened`."""
         at = self.clock()
-        session = Session(self, new_session_id(at), principal, outlet)
+        session = Session(self, new_session_id(at), peer, principal, outlet)
         self.sessions[session.id] = session
         _log.info("session opened", extra={"session": session.id, "transport": transport, "trace": trace})
         if self.journal.failure is None:

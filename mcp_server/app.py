@@ -95,6 +95,7 @@ class App:
         if policy.limits or policy.cache:
             questions = Questions(ingress, self.limits, cache, self.clock)
             self.journal.accepted.subscribe(questions.ask)
+            self.journal.lost.subscribe(questions.on_lost)
 
         # Nothing acts on an event until it is in the log.
         self.operations = Operations(self, measured, projector, failed_plugins)

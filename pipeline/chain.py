@@ -10,6 +10,7 @@ from operators.answer_from_cache import answer_from_cache
 from operators.authorize import authorize
 from operators.dispatch import dispatch
 from operators.emit_chunks import emit_chunks
+from operators.limits.return_permits import return_permits
 from operators.measure import Meter, measure
 from operators.policy import Policy
 from operators.rate_limit import rate_limit
@@ -27,5 +28,6 @@ def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Obse
         dispatch(),
         emit_chunks(),
         respond(),
+        return_permits(policy.limits),
         measure(meter),
     )

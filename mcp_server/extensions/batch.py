@@ -77,7 +77,9 @@ class Batches:
         """
         batch = BatchRequest.from_json(call.params)
         answers = Answers()
-        session = self._gate.open("batch", "", call.principal, answers, parent=call.session, version=call.version)
+        parent = self._gate.sessions.get(call.session)
+        peer = parent.peer if parent is not None else ""
+        session = self._gate.open("batch", peer, call.principal, answers, parent=call.session, version=call.version)
 
         async def ask(request: JsonRpcRequest) -> Any:
             return await _ask(session, answers, request)
