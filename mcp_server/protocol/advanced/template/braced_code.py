@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 from typing import Final
 
 from mcp_server.protocol.advanced.template.corpus import params_of
@@ -11,6 +11,7 @@ from mcp_server.protocol.advanced.template.point import (
     UNIT,
     Head,
     Point,
+    attempts,
     lead_to,
     point_weight,
     typed_indent,
@@ -53,7 +54,7 @@ def points(language: str, text: str) -> Iterator[Point]:
         return
     inner, outer = _split(state)
     found = 0
-    for middle, end in product(_middles(language, text, state), (";", "", " {")):
+    for middle, end in islice(product(_middles(language, text, state), (";", "", " {")), attempts(text)):
         bridge = middle + closers(inner) + end
         if end == ";" and text.rstrip()[-1:] in ("{", "}", ";", "") and not bridge[:-1]:
             continue  # an empty statement is allowed there, and nobody writes one

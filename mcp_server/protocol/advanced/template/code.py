@@ -10,7 +10,7 @@ from mcp_server.protocol.advanced.template.candidates import Candidate
 from mcp_server.protocol.advanced.template.parsing import parses
 from mcp_server.protocol.advanced.template.point import Head, Point, context_of
 
-_MOST: Final = 24  # each is parsed, with up to 3,000 characters of prompt before it
+_MOST: Final = 24  # each is parsed, with up to 2,000 characters of prompt before it
 _COMMENT: Final = re.compile(r"(?:^[ \t]*(?:#|//|/?\*)[^\n]*\n?)+\s*\Z", re.MULTILINE)
 
 

@@ -23,9 +23,9 @@ _RESERVED: Final = frozenset(
     re.findall(
         r"\w+",
         """if elif else for while with try except finally return in not and or is as def class None True False self
-        import
-    from pass raise lambda yield async await const let var function new null undefined true false this of switch case
-    int char void double float long short unsigned struct static size_t do break continue NULL throw catch""",
+        import from pass raise lambda yield async await const let var function new null undefined true false
+        this of switch case int char void double float long short unsigned struct static size_t do break
+        continue NULL throw catch""",
     )
 )
 
@@ -96,7 +96,8 @@ def _fitting(
 ) -> Iterator[tuple[Entry, float]]:
     """Functions that can stand for one with this head."""
     for entry, weight in _ranked(language, named_words, about, is_class=False):
-        if len(entry.params) > len(head.params) or (head.is_method and entry.name in _NAME.findall(entry.body)):
+        calls_itself = re.search(rf"\b{entry.name}\(", entry.body) is not None
+        if len(entry.params) > len(head.params) or (head.is_method and calls_itself):
             continue
         if language == "c" and not _fits_in_c(entry, head):
             continue

@@ -15,7 +15,6 @@ class Markov:
     def __init__(self, paragraphs: Iterable[tuple[Sequence[str], float]]) -> None:
         """Learn; the number with a paragraph says how often it counts."""
         self._follow: dict[tuple[str, ...], dict[str, float]] = {}
-        self._before: list[str] = []
         for tokens, weight in paragraphs:
             padded = [_START] * (_ORDER - 1) + [*tokens, END]
             for end in range(_ORDER - 1, len(padded)):
@@ -23,9 +22,17 @@ class Markov:
                     following = self._follow.setdefault(tuple(padded[end - length : end]), {})
                     following[padded[end]] = following.get(padded[end], 0.0) + weight
 
-    def start(self, tokens: Sequence[str]) -> None:
-        """Begin after ``tokens``; a paragraph begins when there are none."""
-        self._before = ([_START] * (_ORDER - 1) + list(tokens))[1 - _ORDER :]
+    def walk(self, tokens: Sequence[str]) -> "Walk":
+        """Go on after ``tokens``; a paragraph begins when there are none."""
+        return Walk(self._follow, ([_START] * (_ORDER - 1) + list(tokens))[1 - _ORDER :])
+
+
+class Walk:
+    """One way through a model: a source of tokens."""
+
+    def __init__(self, follow: Mapping[tuple[str, ...], Mapping[str, float]], before: list[str]) -> None:
+        self._follow = follow
+        self._before = before
 
     def options(self) -> Mapping[str, float]:
         """What followed the last three tokens, the last two, and the last one; any token only after one never seen."""

@@ -10,7 +10,7 @@ from mcp_server.protocol.advanced.template.candidates import Candidates
 from mcp_server.protocol.advanced.template.code import continued, requested
 from mcp_server.protocol.advanced.template.language import read
 from mcp_server.protocol.advanced.template.point import context_of
-from mcp_server.protocol.advanced.template.prose import Prose
+from mcp_server.protocol.advanced.template.prose import Prose, learn
 from mcp_server.protocol.advanced.template.sampler import Sampler, Source
 from mcp_server.protocol.advanced.template.tokens import END, tokens_of
 
@@ -24,7 +24,7 @@ class TemplateModel:
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta, None]:
         """The pieces of each choice, token by token."""
-        source, taken = source_for(request.prompt), 0
+        source, taken = await asyncio.to_thread(source_for, request.prompt), 0  # may take some milliseconds
         for index in range(request.sampling.n):
             for piece, tokens in _choice(source(), request, index):
                 taken += tokens
@@ -37,7 +37,8 @@ def source_for(prompt: str) -> Callable[[], Source]:
     """What makes a source of continuations for each choice."""
     reading = read(context_of(prompt))
     if reading.language == "prose":
-        return lambda: Prose(prompt)
+        learned = learn(prompt)
+        return lambda: Prose(learned, prompt)
     make = requested if reading.is_request else continued
     candidates = make(reading.language, prompt)
     return lambda: Candidates(candidates)

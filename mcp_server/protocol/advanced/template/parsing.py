@@ -1,34 +1,41 @@
-"""Whether a text is a whole program: asked of the parser of its language."""
+"""Whether a text is a whole program: asked of the parser of its language. Safe to use from any thread."""
 
 import ast
-import warnings
+import re
 from functools import cache
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from tree_sitter import Parser
+    from tree_sitter import Language
+
+_ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parses(language: str, text: str) -> bool:
     """Whether ``text`` is a program of ``language`` (``python``, ``javascript`` or ``c``) without a syntax error."""
     if language == "python":
         return _parses_as_python(text)
-    return not _parser(language).parse(text.encode()).root_node.has_error
+    from tree_sitter import Parser
+
+    return not Parser(_grammar(language)).parse(text.encode()).root_node.has_error
 
 
 def _parses_as_python(text: str) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a doubtful escape in a prompt is not our affair
-        try:
-            ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply
-            return False
+    try:
+        ast.parse(_ESCAPE.sub(_plain, text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: nested too deeply
+        return False
     return True
 
 
-@cache
-def _parser(language: str) -> "Parser":
-    from tree_sitter import Language, Parser
+def _plain(escape: re.Match[str]) -> str:
+    """An escape without a meaning: of doubtful ones the parser would warn, and a prompt's are not our affair."""
+    return escape[0] if escape[1] in "\n\\'\"" else f"\\\\{escape[1]}"
 
-    return Parser(Language(import_module(f"tree_sitter_{language}").language()))
+
+@cache
+def _grammar(language: str) -> "Language":
+    from tree_sitter import Language
+
+    return Language(import_module(f"tree_sitter_{language}").language())

@@ -5,8 +5,10 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from mcp_server.protocol.advanced.template.corpus import Param
 
-CONTEXT_LIMIT: Final = 3000
+CONTEXT_LIMIT: Final = 2000
 """How much of a prompt's end is looked at, in characters."""
+
+_ATTEMPTS: Final = 30_000  # characters that are parsed to find out where a prompt stops, each way to see it twice
 
 UNIT: Final = {"python": "    ", "javascript": "  ", "c": "    "}
 """One step of indentation."""
@@ -85,6 +87,11 @@ def with_names(text: str, head: Head | None, middles: tuple[str, ...]) -> tuple[
     wants_value = re.search(r"\b(?:return|yield|await)\s*\Z", text) is not None
     ranked = (*names, *middles) if wants_value else (middles[0], *names, *middles[1:])
     return tuple(each.lstrip() for each in ranked) if text[-1:].isspace() else ranked
+
+
+def attempts(text: str) -> int:
+    """How many ways to see the end of a text are tried: text that is no program costs a parser some time."""
+    return max(12, _ATTEMPTS // (len(text) + 1))
 
 
 def point_weight(rank: int) -> float:

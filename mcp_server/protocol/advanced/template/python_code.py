@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 from typing import Final
 
 from mcp_server.protocol.advanced.template.corpus import params_of
@@ -11,6 +11,7 @@ from mcp_server.protocol.advanced.template.point import (
     UNIT,
     Head,
     Point,
+    attempts,
     lead_to,
     point_weight,
     typed_indent,
@@ -40,7 +41,7 @@ def points(text: str) -> Iterator[Point]:
         yield documented or Point("", "top")
         return
     found = 0
-    for middle, colon in product(_middles(text, state), ("", ":")):
+    for middle, colon in islice(product(_middles(text, state), ("", ":")), attempts(text)):
         bridge = middle + closers(state.brackets) + colon
         if typed is not None and bridge and not (state.brackets or state.quote):
             return  # the line was ended, so it is whole or it never will be

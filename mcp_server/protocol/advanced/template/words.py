@@ -8,10 +8,10 @@ _COMMON: Final = frozenset(
     re.findall(
         r"\w+",
         """a an and are as at be by can class code do for from function generate give given has how i if in into is it
-        its
-    me method module of on or our please program return returns script should show simple small some that the then this
-    to us use using want we what which will with write you create implement make build python javascript js c node
-    def const let var async public static void int char long double float self""",
+        its me method module of on or our please program return returns script should show simple small some
+        that the then this to us use using want we what which will with write you create implement make
+        build python javascript js c node def const let var async public static void int char long double
+        float self""",
     )
 )
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")

@@ -94,12 +94,9 @@ def test_candidates_are_as_likely_as_their_weights() -> None:
 
 def test_a_chain_backs_off_to_the_context_that_it_knows() -> None:
     chain = Markov([(list("abcd"), 1.0), (list("xbce"), 1.0), (list("cf"), 2.0)])
-    chain.start(["a", "b", "c"])
-    shares = chain.options()
+    shares = chain.walk(["a", "b", "c"]).options()
     assert sum(shares.values()) == pytest.approx(1.0)
     assert shares["d"] > shares["e"] > 0
     assert shares["e"] > shares["f"] > 0
-    chain.start(["z", "c"])
-    assert chain.options() == {"d": 0.25, "e": 0.25, "f": 0.5}
-    chain.start(["never", "seen"])
-    assert set(chain.options()) == {"a", "b", "c", "d", "e", "f", "x", END}
+    assert chain.walk(["z", "c"]).options() == {"d": 0.25, "e": 0.25, "f": 0.5}
+    assert set(chain.walk(["never", "seen"]).options()) == {"a", "b", "c", "d", "e", "f", "x", END}

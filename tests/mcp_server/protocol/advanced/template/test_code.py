@@ -226,6 +226,7 @@ def test_everything_in_the_corpus_parses(language: str) -> None:
         ("def fibonacci(n):", "fibonacci(10)", 55),
         ("def calculate_fibonacci(previous):", "calculate_fibonacci(10)", 55),
         ("def factorial(k):", "factorial(5)", 120),
+        ("class Maths:\n    def factorial(self, n):", "Maths().factorial(5)", 120),
         ("def is_prime(a):", "[x for x in range(20) if is_prime(x)]", [2, 3, 5, 7, 11, 13, 17, 19]),
         ("def gcd(x, y):", "gcd(12, 18)", 6),
         ("def mean(a):", "mean([1, 2, 6])", 3),
@@ -285,3 +286,12 @@ def test_prose_is_prose(prompt: str) -> None:
         begins_anew = not prompt or prompt[-1] in ".?,"
         assert text[0].isspace() != (not prompt)
         assert begins_anew or text[1:2].isalpha()
+
+
+def test_doubtful_escapes_in_a_prompt_warn_nobody() -> None:
+    for prompt in (
+        "import re\npattern = re.compile('\\d+\\.')\n",
+        'x = "\\q"\ndef fibonacci(n):',
+        "x = r'\\d\\''\ndef f(a):",
+    ):
+        assert draw(prompt, 1)

@@ -19,8 +19,8 @@ from mcp_server.protocol.advanced import (
     SamplingConfig,
 )
 from mcp_server.protocol.advanced.openai_model import MissingExtra
-from tests.mcp_server.protocol import loopback
-from tests.mcp_server.protocol.loopback import KEY, Endpoint, endpoint
+from tests.mcp_server.protocol.advanced import loopback
+from tests.mcp_server.protocol.advanced.loopback import KEY, Endpoint, endpoint
 from tests.serving import soon
 
 
