@@ -104,8 +104,9 @@ class Operations:
         yield EventLoopLagCheck()
         if app.settings.store != MEMORY:
             yield DiskSpaceCheck(sqlite_path(app.settings.store))
-        if self._projector is not None:
-            yield ProjectionLagCheck(self._projector.lag)
+        if (projector := self._projector) is not None:
+            # Before its first look at the log there is no view, which is no lag.
+            yield ProjectionLagCheck(lambda: max(0, projector.lag()) if projector.alive else -1)
         if self._failed_plugins:
             yield PluginsCheck(lambda: self._failed_plugins)
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp_server.config import Settings, SettingsError, read_settings
 from mcp_server.features import server as features
 from mcp_server.loader import load
+from mcp_server.offering import offered
 
 if TYPE_CHECKING:
     from mcp_server.config.given import Given
@@ -122,7 +123,7 @@ class MCPServer(features.MCPServer):
         try:
             settings = self.settings.settled()
             _log_to(settings)
-            offer = (self if self._offers() else named_server(settings)).catalogue()
+            offer = offered(settings, self if self._offers() else named_server(settings))
             with _standard_output(settings) as sink:
                 if settings.transport_type == "stdio":
                     reached.set_result(0)

@@ -18,7 +18,7 @@ from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
 from mcp_server.app import App
 from mcp_server.config import Settings
-from mcp_server.features.catalogue import Catalogue
+from mcp_server.offering import Offered
 from mcp_server.performance.memory_optimizer import memory_optimizer
 from mcp_server.production.monitoring import monitoring_system
 from mcp_server.prompts import prompt_registry, watch_folder
@@ -98,7 +98,7 @@ async def _open_metrics(app: App, opened: AsyncExitStack) -> None:
         _log.warning("metrics have no port of their own", host=host, port=port, reason=error.strerror or str(error))
 
 
-async def serve(settings: Settings, offer: Catalogue, announce: Callable[[int], None], sink: int = 1) -> None:
+async def serve(settings: Settings, offer: Offered, announce: Callable[[int], None], sink: int = 1) -> None:
     """Serve until told to stop.
 
     Args:
@@ -120,7 +120,7 @@ async def serve(settings: Settings, offer: Catalogue, announce: Callable[[int], 
                 problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
                 raise CannotListen(problem) from error
         async with open_log(settings.store) as log, auditing(settings) as projector:
-            app = App(settings, offer, log, projector)
+            app = App(settings, offer.catalogue, log, projector, offer.failed_plugins)
             _stop_on_signals(app)
             _collect_seldom()
             async with attended(app):

@@ -28,7 +28,8 @@ from pipeline.chain import chain
 from pipeline.log import Record, Row, VersionConflict
 from replay.replay import Verdict, verify
 from tests.facts import OTHER, SESSION, closed, modern, opened, request
-from tests.golden.make import FULL_POLICY, HISTORY
+from tests.golden.make import FULL_POLICY as POLICY
+from tests.golden.make import HISTORY
 from tests.passing import steps_of
 from tests.peers import Peer, Room
 from tests.pipeline.logs import HandWorkedLog
@@ -48,7 +49,7 @@ def records(steps: Sequence[Step]) -> list[Record]:
 
 def verdicts(history: Sequence[Observed], session: str | None = None) -> list[Verdict]:
     """What a replay says of a recording of ``history``; of one session of it, alone, when it is named."""
-    recorded = records(steps_of(chain(FULL_POLICY, NoMeter()), *history))
+    recorded = records(steps_of(chain(POLICY, NoMeter()), *history))
     return list(verify(each for each in recorded if session in (None, each.session)))
 
 
@@ -414,7 +415,7 @@ async def test_what_is_no_message_is_kept_byte_for_byte_too() -> None:
 
 def test_decisions_repeat_no_payload() -> None:
     history = [opened(policy=POLICY), modern(1, "tools/call", {"name": "echo", "big": "x" * 10_000}), closed()]
-    for step in steps_of(chain(FULL_POLICY, NoMeter()), *history):
+    for step in steps_of(chain(POLICY, NoMeter()), *history):
         for decision in step.decisions:
             assert len(pack([Step(closed(), (decision,))])) < 500
 

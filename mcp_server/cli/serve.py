@@ -12,6 +12,7 @@ from mcp_server.config import Settings, SettingsError, from_environment
 from mcp_server.config.options import add_options, told
 from mcp_server.loader import LoadError
 from mcp_server.logs import configure
+from mcp_server.offering import offered
 from mcp_server.server import named_server
 from mcp_server.serving import CannotListen, serve
 from mcp_server.stores import StoreError
@@ -45,10 +46,10 @@ def run(arguments: argparse.Namespace) -> int:
         return _say(f"log_file {settings.log_file!r} cannot be written: {error.strerror}", 2)
     try:
         sink = _own_standard_output() if settings.transport_type == "stdio" else 1
-        server = named_server(settings)
+        offer = offered(settings, named_server(settings))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, server.catalogue(), lambda port: _announce(settings, port), sink))
-    except (LoadError, StoreError) as error:
+            runner.run(serve(settings, offer, lambda port: _announce(settings, port), sink))
+    except (LoadError, StoreError, SettingsError) as error:
         return _say(str(error), 2)
     except LogFailed as error:
         return _say(str(error), 3)

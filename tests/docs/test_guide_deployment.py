@@ -85,7 +85,7 @@ def test_the_server_starts_and_answers_as_shown(checkout: Path) -> None:
     ) as process:
         try:
             health = with_word("curl http://localhost:8080/health").splitlines()[1].split()[-1]
-            assert json.loads(fetched(health.replace("8080", str(port)), process))["status"] == "ok"
+            assert json.loads(fetched(health.replace("8080", str(port)), process))["status"] == "healthy"
         finally:
             process.terminate()
     assert process.returncode == 0

@@ -23,6 +23,7 @@ from mcp_server.builtin import server
 from mcp_server.cli import codes as exit_codes
 from mcp_server.config import Settings
 from mcp_server.config.given import Given
+from mcp_server.production import monitoring_system
 from mcp_server.stores import open_log
 from operators.measure import KINDS, DetailedMeter
 from operators.methods import BOTH, LEGACY_METHODS, MODERN_METHODS
@@ -49,9 +50,10 @@ def test_other_names_of_settings_are_told() -> None:
 
 def test_metrics_are_listed_as_they_are_served() -> None:
     served = asyncio.run(metrics())
-    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", served, re.MULTILINE))
+    kinds = dict(re.findall(r"^# TYPE (mcp_\S+) (\S+)$", served, re.MULTILINE))  # others are those of other tests
     assert {coded(name)[0]: kind for name, kind, _ in rows(OPERATING, "metric")} == kinds
-    labels = set(re.findall(r"(\w+)=\"", served)) - {"le"}
+    own = "\n".join(line for line in served.splitlines() if line.startswith("mcp_"))
+    labels = set(re.findall(r"(\w+)=\"", own)) - {"le"}
     told = {name for _, _, text in rows(OPERATING, "metric") for name in coded(text)}
     assert told == labels | set(KINDS.values())
 
@@ -63,6 +65,8 @@ async def metrics() -> str:
         meter.answered("tools/call", "echo", "ok", 0.001)
         meter.failed(codes.RATE_LIMITED)
         meter.emitted("chunk")
+        await monitoring_system.performance.start_request("documented", "tools/list")
+        await monitoring_system.performance.end_request("documented", "tools/list", "success")
         return generate_latest(app.operations.registry).decode()
 
 
