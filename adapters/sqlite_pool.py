@@ -7,145 +7,17 @@ wakes nobody, so nobody waits in it: its users take no more than it has.
 """
 
 import asyncio
-import logging
-import os
 import sqlite3
 import time
-import weakref
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import aiosqlite
 from aiosqlitepool import SQLiteConnectionPool  # type: ignore[import-untyped]
 
+from adapters.sqlite_pool_member import Member, Tracked
+
 _NEVER: Final = 10**9
-_ROLLBACK: Final = 10.0
-_INTERRUPT: Final = 0.05
-_log: Final = logging.getLogger(__name__)
-
-
-class _Tracked(sqlite3.Connection):
-    """Closes its cursors, and begins transactions by itself again, when it comes back.
-
-    One that is left with rows to read would hold its snapshot open, and the next user of the connection would see the
-    database as it was then.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.returning = False
-        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
-
-    def cursor(self, *args: Any) -> Any:
-        made = super().cursor(*args)
-        self._cursors.add(made)
-        return made
-
-    def execute(self, sql: str, parameters: Any = (), /) -> Any:
-        return self.cursor().execute(sql, parameters)
-
-    def executemany(self, sql: str, parameters: Any, /) -> Any:
-        return self.cursor().executemany(sql, parameters)
-
-    def executescript(self, script: str, /) -> Any:
-        return self.cursor().executescript(script)
-
-    def commit(self) -> None:
-        self._settle()
-        super().commit()
-
-    def rollback(self) -> None:
-        self._settle()
-        super().rollback()
-
-    def _settle(self) -> None:
-        if self.returning:
-            self.isolation_level = "DEFERRED"
-            for cursor in list(self._cursors):
-                cursor.close()
-
-
-class _Member:
-    """A connection as aiosqlitepool sees it: its ``execute`` is the check before use, its ``rollback`` the return."""
-
-    def __init__(self, pool: "SqlitePool", connection: aiosqlite.Connection, raw: _Tracked) -> None:
-        self.connection = connection
-        self.idle_since: float | None = None
-        self.dead = False
-        self.closed = False
-        self._raw = raw
-        self._pool = pool
-        self._expires = time.monotonic() + pool.lifetime
-        self._file = _identity(pool.path)
-        self._fresh = True
-
-    async def execute(self, sql: str) -> None:
-        """Answer ``sql``, or be replaced: to aiosqlitepool that is what a timeout means."""
-        self.idle_since = None
-        if not (self._fresh or self.dead or await self._answers(sql)):
-            self._retire()
-        self._fresh = False
-        if self.dead:
-            raise TimeoutError
-
-    async def rollback(self) -> None:
-        """Be there for the next, unless something is wrong."""
-        if not self.dead and self.expired:
-            self._retire()
-        if self.dead:
-            raise TimeoutError
-        self.idle_since = time.monotonic()
-
-    async def close(self) -> None:
-        if not self.closed:
-            self.dead = self.closed = True
-            self._pool.members.discard(self)
-            await self.connection.close()
-
-    @property
-    def expired(self) -> bool:
-        """Whether it is older than the pool wants any to be."""
-        return time.monotonic() >= self._expires
-
-    async def settle(self, *, failed: bool) -> None:
-        """Commit, or roll back if the use of the connection ``failed``; what cannot be rolled back is dead."""
-        self._raw.returning = True
-        try:
-            if failed:
-                await self._roll_back()
-            else:
-                await self.connection.commit()
-        except BaseException:
-            await self._roll_back()
-            raise
-        finally:
-            self._raw.returning = False
-
-    async def _roll_back(self) -> None:
-        rolling = asyncio.create_task(self.connection.rollback())
-        try:
-            async with asyncio.timeout(_ROLLBACK):
-                # Who was cancelled may have left a statement running, or about to run, which would have to end first.
-                while not rolling.done():
-                    await self.connection.interrupt()
-                    await asyncio.wait({rolling}, timeout=_INTERRUPT)
-            await rolling
-        except (sqlite3.Error, ValueError, TimeoutError) as error:
-            _log.info("a connection is replaced because it could not roll back: %s", type(error).__name__)
-            self._retire()
-
-    async def _answers(self, sql: str) -> bool:
-        if self.expired or self._file != _identity(self._pool.path):
-            return False
-        try:
-            await (await self.connection.execute(sql)).close()
-        except (sqlite3.Error, ValueError):
-            return False
-        return True
-
-    def _retire(self) -> None:
-        self.dead = True
-        self._pool.replaced += 1
 
 
 class SqlitePool:
@@ -170,14 +42,14 @@ class SqlitePool:
     ) -> None:
         self.path = path
         self.lifetime = lifetime
-        self.members: set[_Member] = set()
+        self.members: set[Member] = set()
         self.replaced = 0
         self._uri = uri
         self._least = least
         self._idle = idle
         self._busy = busy
         self._closed = False
-        self._lent: dict[aiosqlite.Connection, tuple[_Member, AbstractAsyncContextManager[_Member]]] = {}
+        self._lent: dict[aiosqlite.Connection, tuple[Member, AbstractAsyncContextManager[Member]]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._tending: asyncio.Task[None] | None = None
         self._pool = SQLiteConnectionPool(
@@ -240,26 +112,26 @@ class SqlitePool:
         await self._close_idle(0, self.members)
 
     async def _take(self) -> aiosqlite.Connection:
-        lease: AbstractAsyncContextManager[_Member] = self._pool.connection()
+        lease: AbstractAsyncContextManager[Member] = self._pool.connection()
         member = await lease.__aenter__()
         self._lent[member.connection] = (member, lease)
         return member.connection
 
-    async def _connect(self) -> _Member:
-        raw: list[_Tracked] = []
+    async def _connect(self) -> Member:
+        raw: list[Tracked] = []
 
-        def make(*args: Any, **kwargs: Any) -> _Tracked:
-            raw.append(_Tracked(*args, **kwargs))
+        def make(*args: Any, **kwargs: Any) -> Tracked:
+            raw.append(Tracked(*args, **kwargs))
             return raw[0]
 
         connection = aiosqlite.connect(self._uri, uri=True, timeout=self._busy, factory=make)
         try:
             await connection
-            await (await connection.execute("PRAGMA schema_version")).close()
+            await connection.execute_fetchall("PRAGMA schema_version")
         except sqlite3.Error as error:
             await connection.close()
             raise ConnectionError(str(error)) from error
-        member = _Member(self, connection, raw[0])
+        member = Member(self, connection, raw[0])
         self.members.add(member)
         return member
 
@@ -281,9 +153,10 @@ class SqlitePool:
                 stale = [each for each in self.members if each.idle_since is not None and each.idle_since <= before]
                 await self._close_idle(self._least, stale)
         finally:
+            self._closed = True
             await self._close_idle(0, self.members)
 
-    async def _close_idle(self, least: int, candidates: "set[_Member] | list[_Member]") -> None:
+    async def _close_idle(self, least: int, candidates: "set[Member] | list[Member]") -> None:
         """Close idle connections among ``candidates``, the longest idle first, while there are more than ``least``."""
         idle = [(each.idle_since, each) for each in candidates if each.idle_since is not None]
         idle.sort(key=lambda pair: pair[0])
@@ -291,12 +164,3 @@ class SqlitePool:
             member.dead = True  # so that nobody is given it meanwhile
             member.idle_since = None
             await member.close()
-
-
-def _identity(path: str) -> tuple[int, int]:
-    """Which file it is. One that took the place of another, from a backup say, is not the one that is open."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - this is asked before each use
-    except OSError:
-        return (0, 0)
-    return (found.st_dev, found.st_ino)

@@ -3,7 +3,6 @@
 from adapters.pressure import Level, Thresholds
 from mcp_server.performance.connection_pool import (
     ConnectionPool,
-    ConnectionPoolConfig,
     DatabaseUnreachable,
     PoolClosed,
     PoolExhausted,
@@ -12,6 +11,8 @@ from mcp_server.performance.connection_pool import (
 
 # The instance takes the name of the module that makes it.
 from mcp_server.performance.memory_optimizer import MemoryOptimizer, memory_optimizer
+from mcp_server.performance.pool_config import ConnectionPoolConfig
+from mcp_server.performance.rate_limiter import RateLimitAlgorithm, RateLimiter, RateLimiterConfig, RateLimitResult
 
 __all__ = [
     "ConnectionPool",
@@ -22,6 +23,10 @@ __all__ = [
     "PoolClosed",
     "PoolExhausted",
     "PoolStatistics",
+    "RateLimitAlgorithm",
+    "RateLimitResult",
+    "RateLimiter",
+    "RateLimiterConfig",
     "Thresholds",
     "memory_optimizer",
 ]

@@ -58,13 +58,13 @@ class DatabaseUrl:
     @property
     def path(self) -> str:
         """The file of an SQLite database."""
-        return unquote(self.secret.partition(":///")[2].partition("?")[0])
+        return self.secret.partition(":///")[2].partition("?")[0]
 
     @property
     def sqlite_uri(self) -> str:
         """The same as SQLite's own URI (https://sqlite.org/uri.html)."""
-        options = self._parts.query
-        return f"file:{quote(self.path)}{'?' if options else ''}{options}"
+        _, mark, options = self.secret.partition("?")
+        return f"file:{quote(self.path)}{mark}{options}"
 
     def scrub(self, text: str) -> str:
         """``text`` with the password blotted out, should it be in there."""
@@ -82,5 +82,5 @@ class DatabaseUrl:
     def _check_file(self) -> None:
         if self._parts.netloc or not self.path:
             raise ValueError("that SQLite URL names no file: write sqlite:///relative/path or sqlite:////absolute/path")
-        if self.path == ":memory:" or "mode=memory" in self._parts.query:
+        if self.path == ":memory:" or "mode=memory" in self.secret:
             raise ValueError("an SQLite database in memory cannot be pooled, each connection has its own: name a file")

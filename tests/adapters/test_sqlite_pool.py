@@ -75,8 +75,8 @@ async def test_a_file_that_was_replaced_is_opened_anew(tmp_path: Path) -> None:
 async def test_options_of_the_url_reach_sqlite(tmp_path: Path) -> None:
     from mcp_server.performance import ConnectionPool, ConnectionPoolConfig
 
-    path = tmp_path / "with space & 100%.db"
-    url = f"sqlite:///{str(path).replace('%', '%25')}"
+    path = tmp_path / "with space & 100%20 #1.db"
+    url = f"sqlite:///{path}"
     async with ConnectionPool(ConnectionPoolConfig(0, 1), url) as pool, pool.get_connection() as conn:
         await conn.execute("CREATE TABLE t (n)")
     assert path.exists()
