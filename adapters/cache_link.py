@@ -9,7 +9,6 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol, TypeAlias
-from urllib.parse import urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.client import PubSub
@@ -96,6 +95,7 @@ class Link:
         self._pongs = 0
         self._task: asyncio.Task[None] | None = None
         self._attempted: asyncio.Future[None] | None = None
+        self._closed = False
         self.online = False
         self.failures = 0
         self.trouble = ""
@@ -108,10 +108,14 @@ class Link:
         """
         self._attempted = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name="cache link")
-        await asyncio.wait({self._attempted})
-        if not self.online:
-            await self.close()
-            raise CacheUnreachable(f"Redis at {masked(self._url)} cannot be reached: {self.trouble}")
+        try:
+            await asyncio.wait({self._attempted})
+        finally:
+            online, trouble = self.online, self.trouble
+            if not online:
+                await self.close()
+        if not online:
+            raise CacheUnreachable(f"Redis at {masked(self._url)} cannot be reached: {trouble}")
 
     def send(self, reply: Reply, *arguments: Argument) -> None:
         """Run the script. ``reply`` gets its result later, or None when it was not run or failed."""
@@ -128,6 +132,7 @@ class Link:
     async def close(self) -> None:
         """Leave; what waits is answered with None."""
         if self._task is not None:
+            self._closed = True  # a task group that fails just now forgets that it was cancelled (CPython 3.11, 3.12)
             self._task.cancel()
             await asyncio.wait({self._task})
             self._task = None
@@ -136,11 +141,12 @@ class Link:
         """Keep the connection up until cancelled."""
         pause = _QUICKEST
         try:
-            while True:
+            while not self._closed:
                 why = await self._serve()
                 pause = _QUICKEST if self.online else min(_SLOWEST, pause * 2)
-                self._lost(why)
-                await asyncio.sleep(pause)
+                if not self._closed:
+                    self._lost(why)
+                    await asyncio.sleep(pause)
         finally:
             self._lost("")
 
@@ -175,7 +181,7 @@ class Link:
                 max_connections=2,
             )
         except ValueError as error:
-            raise NotConnected(str(error)) from error
+            raise NotConnected("the URL cannot be read") from error  # its words may hold a part of the password
 
     async def _connect(self, client: "Redis", ears: PubSub) -> None:
         self._sha = await client.script_load(self._script)
@@ -276,10 +282,12 @@ class Link:
 
 
 def masked(url: str) -> str:
-    """A URL without user, password and query."""
-    parts = urlsplit(url)
-    place = parts.netloc.rpartition("@")[2]
-    return f"{parts.scheme}://{place}{parts.path}"
+    """A URL without user, password and query, also when they were written without the escapes they need."""
+    scheme, _, rest = url.partition("://")
+    place, _, query = rest.rpartition("@")[2].partition("?")
+    if "@" in rest.partition("?")[2] or "#" in place + query:
+        return f"{scheme}://..."
+    return f"{scheme}://{place}"
 
 
 def _reason(group: BaseExceptionGroup[BaseException]) -> str:

@@ -128,12 +128,22 @@ local function make_room(size, most_entries, most_bytes)
   return evicted, count + 1 <= most_entries and bytes + size <= most_bytes
 end
 
-local function keep(item, size, ttl, tags)
+-- A number that grows with each use; none when the server is out of memory. To be asked for before anything is
+-- written: after a script's first write Redis refuses it nothing any more.
+local function next_tick()
+  local tick = redis.pcall('HINCRBY', about, 'tick', 1)
+  if tick == 1 then
+    outlive(about, 60000)
+  end
+  return type(tick) == 'number' and tick
+end
+
+local function keep(item, size, ttl, tags, tick)
   redis.call('SET', p .. 'item:' .. key, item, 'PX', ttl)
   redis.call('HSET', about, 'k:' .. key, cmsgpack.pack({size, tags}))
   redis.call('HINCRBY', about, 'count', 1)
   redis.call('HINCRBY', about, 'bytes', size)
-  redis.call('ZADD', used, redis.call('HINCRBY', about, 'tick', 1), key)
+  redis.call('ZADD', used, tick, key)
   redis.call('ZADD', ends, now / 1000 + ttl, key)
   for _, tag in ipairs(tags) do
     if redis.call('HINCRBY', about, 't:' .. tag, 1) == 1 then
@@ -168,10 +178,9 @@ if op == 'look' then
   local token, lease = ARGV[3], ARGV[4]
   local item = redis.call('GET', p .. 'item:' .. key)
   if item and redis.call('HEXISTS', about, 'k:' .. key) == 1 then
-    -- A server that is out of memory refuses this, and can still be read.
-    local tick = redis.pcall('HINCRBY', about, 'tick', 1)
-    if type(tick) == 'number' then
-      redis.pcall('ZADD', used, 'XX', tick, key)
+    local tick = next_tick()
+    if tick then
+      redis.call('ZADD', used, 'XX', tick, key)
     end
     return {1, now, item, redis.call('PTTL', p .. 'item:' .. key)}
   end
@@ -193,16 +202,18 @@ if op == 'fill' or op == 'put' then
   local tags = {unpack(ARGV, 10)}
   local kept, evicted = false, 0
   local lock = p .. 'lock:' .. key
-  local owned = redis.call('GET', lock) == token
-  if op == 'put' or owned then
-    redis.call('DEL', lock)
+  if op == 'put' or redis.call('GET', lock) == token then
     check()
+    local tick = next_tick()
+    redis.call('DEL', lock)
     if op == 'put' or not dropped_since(since, tags) then
       drop(key)
       drop_ended()
-      evicted, kept = make_room(size, most_entries, most_bytes)
+      if tick then
+        evicted, kept = make_room(size, most_entries, most_bytes)
+      end
       if kept then
-        keep(item, size, ttl, tags)
+        keep(item, size, ttl, tags, tick)
       end
     end
     tell('d', key)
@@ -234,18 +245,20 @@ end
 
 if op == 'tag' then
   mark(p .. 'gone:' .. key, ARGV[3])
-  local there = 0
-  if redis.call('SCARD', p .. 'tag:' .. key) ~= number('t:' .. key) then
+  local there, members, noted = 0, p .. 'tag:' .. key, number('t:' .. key)
+  if noted == 0 then
+    redis.call('UNLINK', members)
+  elseif redis.call('SCARD', members) ~= noted then
     there = redis.call('ZCARD', used)
     drop_all()
+    redis.call('UNLINK', members)
     tell('c', '')
-  else
-    for _, name in ipairs(redis.call('SRANDMEMBER', p .. 'tag:' .. key, most)) do
-      there = there + drop(name)
-    end
-    tell('t', key)
   end
-  return done(there, 0, redis.call('SCARD', p .. 'tag:' .. key))
+  for _, name in ipairs(redis.call('SRANDMEMBER', members, most)) do
+    there = there + drop(name)
+  end
+  tell('t', key)
+  return done(there, 0, redis.call('SCARD', members))
 end
 
 if op == 'clear' then

@@ -1,11 +1,14 @@
 """Results in the memory of one process: least recently used go first, each is found only once at a time."""
 
+import logging
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from adapters.cache_entries import Entries
 from adapters.cache_stats import CacheStats
 from pipeline.questions import Asker, Kept
+
+_log: Final = logging.getLogger(__name__)
 
 Answer: TypeAlias = Callable[[Kept | None], None]
 
@@ -127,7 +130,7 @@ class MemoryCache(Entries):
         searches, self._searches = self._searches, {}
         for search in searches.values():
             for answer in (search.waiting or {}).values():
-                answer(None)
+                tell(answer, None)
 
     async def get(self, key: str, at: float) -> Kept | None:
         """What is kept. Unlike :meth:`look`, nobody is to find what is missing."""
@@ -181,4 +184,12 @@ class MemoryCache(Entries):
         if waiting:
             self._shared += len(waiting)
             for answer in waiting.values():
-                answer(Kept(payload, 0.0))
+                tell(answer, Kept(payload, 0.0))
+
+
+def tell(answer: Answer, kept: Kept | None) -> None:
+    """Answer one of many."""
+    try:
+        answer(kept)
+    except Exception:  # noqa: BLE001 - a bug of ours costs this one asker, not those that wait with it
+        _log.exception("an answer of the cache could not be used")

@@ -9,16 +9,13 @@ While Redis is away every look-up is a miss, and each result is found once at a 
 """
 
 import asyncio
-import logging
 from typing import Final
 
 from adapters.cache_items import Item
 from adapters.cache_stats import CacheStats
 from adapters.cache_store import LONGEST_SEARCH, Found, Kind, Store
-from adapters.memory_cache import MOST_DROPPED, Answer
+from adapters.memory_cache import MOST_DROPPED, Answer, tell
 from pipeline.questions import Asker, Kept
-
-_log: Final = logging.getLogger(__name__)
 
 _MOST_READS: Final = 3  # of one key, when changes keep overtaking the answers
 
@@ -170,7 +167,7 @@ class RedisCache:
         for search in searches.values():
             search.stop_timer()
             for answer in search.waiting.values():
-                _tell(answer, None)
+                tell(answer, None)
 
     async def get(self, key: str, at: float) -> Kept | None:
         """What is kept. Unlike :meth:`look`, nobody is to find what is missing."""
@@ -242,7 +239,7 @@ class RedisCache:
             self._hits += len(search.waiting)
             kept = self._hit(search.at, found.item, found.left)
             for answer in search.waiting.values():
-                _tell(answer, kept)
+                tell(answer, kept)
         elif not search.waiting:
             search.since = found.since
             self._hand_over(key, search)
@@ -270,7 +267,7 @@ class RedisCache:
         if search.waiting:
             search.finder = next(iter(search.waiting))
             self._misses += 1
-            _tell(search.waiting.pop(search.finder), None)
+            tell(search.waiting.pop(search.finder), None)
             return
         if search.since:
             self._store.release(key)
@@ -290,7 +287,7 @@ class RedisCache:
         waiting, search.waiting = search.waiting, {}
         self._shared += len(waiting)
         for answer in waiting.values():
-            _tell(answer, Kept(payload, 0.0))
+            tell(answer, Kept(payload, 0.0))
 
     def _hit(self, at: float, item: Item, left: float) -> Kept:
         """An item was read that was asked for at ``at`` and has ``left`` seconds to live."""
@@ -340,10 +337,3 @@ class RedisCache:
             search.since = 0
             if search.stop_timer():
                 self._ask(key, search)
-
-
-def _tell(answer: Answer, kept: Kept | None) -> None:
-    try:
-        answer(kept)
-    except Exception:  # noqa: BLE001 - a bug of ours costs this one asker, not those that wait with it
-        _log.exception("an answer of the cache could not be used")
