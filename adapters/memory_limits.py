@@ -39,17 +39,24 @@ class MemoryLimits:
         answer: Callable[[Verdict], None],
     ) -> None:
         """Take its cost from each limit, or nothing from any; answer at once."""
+        if len(keys) == 1 and (rate := self._rates.get(keys[0][0])) is not None:  # by far the most common
+            key = keys[0]
+            state, said = rate.take(self._states.get(key), costs[0], at)
+            if said.retry_after is None:
+                self._keep(key, state, at)
+            answer(Verdict(key[0], said.remaining, said.retry_after))
+            return
+        states: list[Any] = []
         answers: list[Answer] = []
-        moved: list[Any] = []
-        passes = True
         for key, cost in zip(keys, costs, strict=True):
-            state, said = self._step(key, cost, asker, at)
-            passes = passes and said.retry_after is None
-            answers.append(said)
-            moved.append(state)
-        if passes:
-            self._keep(keys, moved, at)
-        answer(verdict(keys, answers))
+            state, each = self._step(key, cost, asker, at)
+            states.append(state)
+            answers.append(each)
+        together = verdict(keys, answers)
+        if together.retry_after is None:
+            for key, state in zip(keys, states, strict=True):
+                self._keep(key, state, at)
+        answer(together)
 
     def give_back(self, keys: Sequence[Key], asker: Asker) -> None:
         """Free the places that ``asker`` holds."""
@@ -77,14 +84,13 @@ class MemoryLimits:
             return rate.take(self._states.get(key), cost, at)
         return self._concurrent[key[0]].acquire(self._permits.get(key), holder(asker), at)
 
-    def _keep(self, keys: Sequence[Key], states: Sequence[Any], at: float) -> None:
-        for key, state in zip(keys, states, strict=True):
-            if key[0] in self._concurrent:
-                self._permits[key] = state
-                continue
-            if type(state) is Log:
-                self._logged += len(state.times) - _logged(self._states.get(key))
-            self._states[key] = state
+    def _keep(self, key: Key, state: Any, at: float) -> None:
+        if key[0] in self._concurrent:
+            self._permits[key] = state
+            return
+        if type(state) is Log:
+            self._logged += len(state.times) - _logged(self._states.get(key))
+        self._states[key] = state
         if len(self._states) > MOST_STATES or self._logged > MOST_LOGGED:
             self._forget(at)
 

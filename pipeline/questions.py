@@ -39,18 +39,15 @@ Key: TypeAlias = tuple[str, str]
 
 def verdict(keys: Sequence[Key], answers: Sequence[Answer]) -> Verdict:
     """The word of all limits together, from the word of each."""
-    late = -1.0
-    which = 0
+    least = longest = 0
     for index, answer in enumerate(answers):
-        if answer.retry_after is not None and answer.retry_after > late:
-            late, which = answer.retry_after, index
-    if late >= 0:
-        return Verdict(keys[which][0], answers[which].remaining, late)
-    least = answers[0].remaining
-    for index, answer in enumerate(answers):
-        if answer.remaining < least:
-            least, which = answer.remaining, index
-    return Verdict(keys[which][0], least, None)
+        if answer.remaining < answers[least].remaining:
+            least = index
+        if answer.retry_after is not None and answer.retry_after > (answers[longest].retry_after or -1.0):
+            longest = index
+    late = answers[longest].retry_after
+    which = least if late is None else longest
+    return Verdict(keys[which][0], answers[which].remaining, late)
 
 
 class Kept(NamedTuple):

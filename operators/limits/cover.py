@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import translate
 from ipaddress import IPv6Address, ip_address
 from typing import Final, NamedTuple
@@ -28,11 +28,12 @@ class Caller(NamedTuple):
 class Cover:
     """One limit, ready to be asked about requests."""
 
-    __slots__ = ("_cost", "_patterns", "_tools", "limit", "parts")
+    __slots__ = ("_cost", "_part", "_patterns", "_tools", "limit", "parts")
 
     def __init__(self, limit: Limit) -> None:
         self.limit = limit
         self.parts = limit.parts
+        self._part = _PARTS[self.parts[0]]
         self._tools = re.compile("|".join(map(translate, limit.tools))).match if limit.tools else None
         self._cost = limit.cost
         longest_first = sorted(limit.cost, key=lambda pattern: (-len(pattern), pattern))
@@ -52,8 +53,8 @@ class Cover:
     def key(self, caller: Caller, method: str, name: str) -> str:
         """Whose share it takes."""
         if len(self.parts) == 1:
-            return _part(self.parts[0], caller, method, name)
-        parts = (_part(part, caller, method, name) for part in self.parts)
+            return self._part(caller, method, name)
+        parts = (_PARTS[part](caller, method, name) for part in self.parts)
         return "+".join(part.replace("%", "%25").replace("+", "%2B") for part in parts)
 
 
@@ -93,23 +94,18 @@ def _covering(covers: Sequence[Cover], method: str) -> tuple[Cover, ...]:
     )
 
 
-def _part(part: str, caller: Caller, method: str, name: str) -> str:
-    match part:
-        case "principal":
-            return _short(caller.principal)
-        case "session":
-            return caller.session
-        case "address":
-            return caller.address
-        case "method":
-            return method
-        case "tool":
-            return _short(name)
-    return ""
-
-
 def _short(text: str) -> str:
     if len(text) <= LONGEST_PART:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{text[: LONGEST_PART // 2]}~{digest[: LONGEST_PART // 2 - 1]}"
+
+
+_PARTS: Final[dict[str, Callable[[Caller, str, str], str]]] = {
+    "principal": lambda caller, _method, _name: _short(caller.principal),
+    "session": lambda caller, _method, _name: caller.session,
+    "address": lambda caller, _method, _name: caller.address,
+    "method": lambda _caller, method, _name: method,
+    "tool": lambda _caller, _method, name: _short(name),
+    "server": lambda _caller, _method, _name: "",
+}
