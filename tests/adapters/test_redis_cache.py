@@ -119,6 +119,8 @@ async def test_a_lease_is_renewed_while_its_process_lives(
     name = fresh_namespace()
     lock = prefix(name) + "lock:k"
 
+    least = 10**9
+
     async def renewed() -> bool:
         nonlocal least
         left = await raw.pttl(lock)
@@ -126,7 +128,6 @@ async def test_a_lease_is_renewed_while_its_process_lives(
         grown, least = left > least, min(left, least)
         return grown
 
-    least = 10**9
     async with opened(kind, redis_url, namespace=name, lease=0.6) as cache:
         one = Visitor(cache)
         assert await one.is_to_find_it()
