@@ -57,7 +57,7 @@ def _agreed(event: decided.SessionAgreed) -> str:
     return f"{event.version}{' with ' if event.client else ''}{event.client}"
 
 
-def _asked(event: decided.PermitAsked) -> str:
+def _asked(event: decided.PermitAsked | decided.PermitReturned) -> str:
     return ", ".join(f"{limit} of {key}" if key else limit for limit, key in event.keys)
 
 
@@ -80,6 +80,7 @@ _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     decided.SessionAgreed: _agreed,
     decided.RequestRejected: _error,
     decided.PermitAsked: _asked,
+    decided.PermitReturned: _asked,
     decided.CacheAsked: lambda event: f"key {event.key[:12]}",
     decided.CacheFilled: lambda event: f"key {event.key[:12]} for {event.ttl:g} s",
     decided.CacheReleased: lambda event: f"key {event.key[:12]}",
