@@ -144,7 +144,7 @@ class Store:
     async def close(self) -> None:
         """Send what is to be sent, and leave."""
         if self.online:
-            await self._ask("renew", "", "", 1)
+            await self._ask("renew", "", "", 1)  # changes nothing, and is answered after all that was sent before
         await self._link.close()
 
     def read(self, key: str, told: Told, *, find: bool) -> None:

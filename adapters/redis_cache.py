@@ -228,10 +228,7 @@ class RedisCache:
         """Ask Redis whether it knows, and else for the lease."""
         search.timer = None
         search.reads += 1
-        if self._store.online:
-            self._store.read(key, lambda found: self._asked(key, search, found), find=True)
-        else:
-            self._asked(key, search, Found(Kind.LOST))
+        self._store.read(key, lambda found: self._asked(key, search, found), find=True)
 
     def _asked(self, key: str, search: _Search, found: Found) -> None:
         if found.item is not None and not found.overtaken:
@@ -244,6 +241,7 @@ class RedisCache:
             search.since = found.since
             self._hand_over(key, search)
         elif found.kind is Kind.BUSY and not found.overtaken:
+            search.reads = 0
             search.timer = asyncio.get_running_loop().call_later(found.left + 0.005, self._ask, key, search)
         elif (found.overtaken or found.kind is Kind.BAD) and search.reads < _MOST_READS:
             self._ask(key, search)

@@ -3,6 +3,8 @@
 import logging
 from typing import Final, Protocol
 
+from msgspec.structs import replace
+
 from adapters.cache_stats import CacheStats
 from adapters.memory_cache import MemoryCache
 from mcp_server.cache.config import CacheBackendType, CacheConfig
@@ -96,6 +98,4 @@ class _Fallback(MemoryCache):
 
     def stats(self) -> CacheStats:
         """The figures, with a word on what is wrong with them."""
-        from msgspec.structs import replace
-
         return replace(super().stats(), online=False, warning=self._warning)
