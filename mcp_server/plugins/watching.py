@@ -1,7 +1,7 @@
 """What changes in a workspace, as it changes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final, NamedTuple
 
@@ -27,7 +27,7 @@ class Changed(NamedTuple):
 
 async def changes(
     workspace: Workspace, stop: asyncio.Event | None = None, *, most: int = MOST, settle: float = 0.2
-) -> AsyncIterator[Changed]:
+) -> AsyncGenerator[Changed, None]:
     """What changes among the files that ``workspace`` shows, until ``stop`` is set.
 
     What changes while nobody asks for the next value is kept as a set of paths and told together.

@@ -8,9 +8,9 @@ from mcp_server.plugins.code.source import Source
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_OPENING: Final = re.compile(r"^(?:/\*+!?<?|//[/!]*<?)[ \t]?")
-_CLOSING: Final = re.compile(r"[ \t]*\*+/$")
-_MARGIN: Final = re.compile(r"^[ \t]*\*(?!/)[ \t]?", re.MULTILINE)
+_LINE: Final = re.compile(r"^//[/!]*<?[ \t]?")
+_BLOCK: Final = re.compile(r"^/\*[*!]*<?|[ \t]*\*+/$")
+_MARGIN: Final = re.compile(r"^[ \t]*\*[ \t]?", re.MULTILINE)
 _RUN: Final = 200  # comments that belong together
 
 
@@ -40,6 +40,6 @@ class Comments:
 
 def plain(comment: str) -> str:
     """The words of a comment of the C family, without its marks."""
-    block = comment.startswith("/*")
-    words = _OPENING.sub("", comment)
-    return _MARGIN.sub("", _CLOSING.sub("", words)).strip() if block else words.strip()
+    if not comment.startswith("/*"):
+        return _LINE.sub("", comment).strip()
+    return "" if comment == "/**/" else _MARGIN.sub("", _BLOCK.sub("", comment)).strip()

@@ -60,7 +60,7 @@ class Import(NamedTuple):
     deferred: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Language:
     """One language, described.
 
@@ -110,6 +110,9 @@ class Language:
     is_doc: "Callable[[Node], bool] | None" = None
     module_doc: "Callable[[Node, Source], str] | None" = None
     decode: Callable[[bytes], str] = field(default=decode)
+
+    def __repr__(self) -> str:
+        return f"Language({self.name!r})"
 
     @cached_property
     def grammar(self) -> "Grammar":

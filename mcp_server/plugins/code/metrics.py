@@ -52,7 +52,10 @@ def metrics(parsed: Parsed, budget: Budget) -> Metrics:
     kinds: list[str] = []  # of the nodes from the root to the one that is read
     named: dict[int, str] = {}  # the names of functions by the ids of their bodies
 
-    for number, (node, depth) in enumerate(walk(parsed.root, lambda node: node.child_count > 0)):
+    def is_comment(node: "Node") -> bool:
+        return node.type in language.comments or (language.is_doc is not None and language.is_doc(node))
+
+    for number, (node, depth) in enumerate(walk(parsed.root, lambda node: not is_comment(node))):
         if number % _EVERY == 0:
             budget.check()
         kind = node.type
@@ -60,7 +63,7 @@ def metrics(parsed: Parsed, budget: Budget) -> Metrics:
         kinds.append(kind)
         while open_functions[-1].depth >= depth:
             open_functions.pop()
-        if kind in language.comments or (language.is_doc is not None and language.is_doc(node)):
+        if is_comment(node):
             _mark(comment, node, parsed)
             continue
         if not node.child_count:

@@ -6,7 +6,7 @@ from mcp_server.plugins.code.budget import Budget
 from mcp_server.plugins.code.comments import Comments
 from mcp_server.plugins.code.language import FUNCTIONS, Definition, Enclosing
 from mcp_server.plugins.code.parsing import Parsed, walk
-from mcp_server.plugins.code.source import Source, one_line
+from mcp_server.plugins.code.source import one_line
 from mcp_server.plugins.code.values import Outline, Symbol
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def outline(parsed: Parsed, budget: Budget) -> Outline:
         OutOfTime: It takes too long.
     """
     found = definitions(parsed, budget)
-    return Outline(_symbols(found.top, parsed.source), found.truncated, parsed.root.has_error)
+    return Outline(_symbols(found.top, parsed), found.truncated, parsed.root.has_error)
 
 
 def definitions(parsed: Parsed, budget: Budget, most: int = MOST) -> Definitions:
@@ -105,7 +105,8 @@ def definitions(parsed: Parsed, budget: Budget, most: int = MOST) -> Definitions
             doc = language.doc(found, source) if language.doc else comments.before(found.whole.start_byte)
             defined = Defined(found, doc)
             around.children.append(defined)
-            frames.append(_inside(around, depth, defined, body))
+            if frames[-1] is around:  # what is inside `typedef struct {...} a, *b` belongs to the first
+                frames.append(_inside(around, depth, defined, body))
         if kind in language.functions and frames[-1].depth < depth:  # one without a name
             frames.append(around._replace(depth=depth, around=around.around._replace(in_function=True)))
     return result
@@ -119,35 +120,44 @@ def _inside(around: _Frame, depth: int, defined: Defined, body: int) -> _Frame:
     return _Frame(depth, enclosing, around.children, around.level, body)
 
 
-def _symbols(found: list[Defined], source: Source) -> tuple[Symbol, ...]:
-    return tuple(_symbol(each, source) for each in found)  # at most NESTED levels
+def _symbols(found: list[Defined], parsed: Parsed) -> tuple[Symbol, ...]:
+    return tuple(_symbol(each, parsed) for each in found)  # at most NESTED levels
 
 
-def _symbol(defined: Defined, source: Source) -> Symbol:
+def _symbol(defined: Defined, parsed: Parsed) -> Symbol:
     found = defined.found
-    start, end = found.whole.start_byte, found.whole.end_byte
     return Symbol(
         found.kind,
         found.name,
-        signature(found, source),
-        *source.position(start),
-        *source.position(end),
-        one_doc(defined.doc),
-        _symbols(defined.children, source),
+        _signature(found, parsed),
+        *parsed.source.position(found.whole.start_byte),
+        *parsed.source.position(found.whole.end_byte),
+        _cut(defined.doc),
+        _symbols(defined.children, parsed),
     )
 
 
-def signature(found: Definition, source: Source) -> str:
+def _signature(found: Definition, parsed: Parsed) -> str:
     """The first words of a definition, up to its body or the end of its first line, on one line."""
-    start = found.whole.start_byte
+    start, end = found.whole.start_byte, found.whole.end_byte
     if found.body is not None:
-        end = min(found.body.start_byte, start + _LOOK)
-    else:
-        line_end = source.content.find(b"\n", start, found.whole.end_byte)
-        end = min(found.whole.end_byte if line_end < 0 else line_end, start + _LOOK)
-    return one_line(source.text(start, end).rstrip().removesuffix("=>").rstrip(": \t\n={;\\"), _SIGNATURE)
+        end = _head(found.whole, found.body, parsed)
+    elif (line_end := parsed.source.content.find(b"\n", start, end)) >= 0:
+        end = line_end
+    text = parsed.source.text(start, min(end, start + _LOOK)).rstrip()
+    return one_line(text.removesuffix("=>").rstrip(": \t\n={;\\"), _SIGNATURE)
 
 
-def one_doc(doc: str) -> str:
-    """Documentation, cut where an answer would get too long."""
+def _head(whole: "Node", body: "Node", parsed: Parsed) -> int:
+    """Where the last word before the body ends, comments aside."""
+    end = whole.start_byte
+    for child in whole.children:
+        if child.id == body.id:
+            return end
+        if child.type not in parsed.language.comments:
+            end = child.end_byte
+    return body.start_byte
+
+
+def _cut(doc: str) -> str:
     return doc if len(doc) <= _DOC else doc[: _DOC - 3].rstrip() + "..."

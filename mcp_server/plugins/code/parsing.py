@@ -43,7 +43,8 @@ def parse(source: Source, language: Language, budget: Budget, *, effort: int = E
     """
     from tree_sitter import Parser
 
-    content = source.content
+    # In C a directive ends with its line: without one the last line would be wrong.
+    content = source.content if source.content.endswith(b"\n") else source.content + b"\n"
     reports = 0
 
     def report(_offset: int, _has_error: bool) -> bool:

@@ -26,6 +26,7 @@ MEMORY: Final = 1024 * 1024 * 1024
 _WORKER: Final = Path(__file__).with_name("query_worker.py")
 _WHERE: Final = re.compile(r"at row (\d+)(?:, column (\d+))?(?:: (.*))?", re.DOTALL)
 _TEXT: Final = 200
+_NOT_ANY_OF: Final = "#not-any-of?"
 
 
 def run_query(parsed: Parsed, query: str, most: int, budget: Budget) -> Matches:
@@ -36,6 +37,9 @@ def run_query(parsed: Parsed, query: str, most: int, budget: Budget) -> Matches:
     Raises:
         ToolError: The query is wrong, or takes too much time or memory.
     """
+    if _NOT_ANY_OF in query:
+        # The library lets everything pass that is not equal to all of the values.
+        raise ToolError(f"the query has {_NOT_ANY_OF}, which is not evaluated rightly; write a #not-eq? for each value")
     source = parsed.source
     task = {
         "grammar": parsed.language.module,

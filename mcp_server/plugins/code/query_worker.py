@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 BUILT_IN = (
     *("eq", "not-eq", "any-eq", "any-not-eq", "match", "not-match", "any-match", "any-not-match"),
-    *("any-of", "not-any-of", "is", "is-not", "set"),
+    *("any-of", "is", "is-not", "set"),
 )
 """The predicates that the library evaluates."""
 

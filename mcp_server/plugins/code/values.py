@@ -1,6 +1,6 @@
 """What the tools answer. Lines count from 1; columns count from 1, in characters (Unicode code points)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -46,11 +46,13 @@ class SyntaxProblem(Struct, frozen=True, gc=False):
     Attributes:
         kind: `missing` when something should stand at that place, `unexpected` when something should not.
         what: What is missing, or the text that was not expected, cut after 80 characters.
+        expected: What could have stood there, when that is little enough to tell.
         message: The same as a sentence, with the line's text.
     """
 
-    kind: str
+    kind: Literal["missing", "unexpected"]
     what: str
+    expected: tuple[str, ...]
     message: str
     line: Line
     column: Column

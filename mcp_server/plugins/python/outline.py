@@ -54,7 +54,10 @@ def module_docstring(root: "Node", source: Source) -> str:
 
 def is_docstring(node: "Node") -> bool:
     """Whether a node is a statement that is only a string: what documents, or does nothing."""
-    return node.type == "expression_statement" and node.named_child_count == 1 and _is_string(node.named_child(0))
+    if node.type != "expression_statement" or node.named_child_count != 1:
+        return False
+    only = node.named_child(0)
+    return only is not None and only.type in ("string", "concatenated_string")
 
 
 def _variables(node: "Node", source: Source) -> Iterator[Definition]:
@@ -79,10 +82,6 @@ def _docstring(body: "Node | None", source: Source) -> str:
     string = string.named_child(0) if string.type == "concatenated_string" else string
     literal = _LITERAL.match(source.text(string.start_byte, min(string.end_byte, string.start_byte + _DOC_BYTES)))
     return "" if literal is None else inspect.cleandoc(literal[2].removesuffix(literal[1])).strip()
-
-
-def _is_string(node: "Node") -> bool:
-    return node.type in ("string", "concatenated_string")
 
 
 def _text(node: "Node | None", source: Source) -> str | None:
