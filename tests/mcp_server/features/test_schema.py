@@ -1,3 +1,4 @@
+import contextlib
 import datetime as dt
 from dataclasses import dataclass
 from enum import Enum
@@ -78,6 +79,7 @@ json_values = st.recursive(
 
 @given(st.sampled_from(HINTS), json_values)
 @example(set[str], ["", ""])
+@example(set[str], [None, None])
 def test_what_the_schema_lets_in_can_be_converted_and_what_can_be_converted_it_lets_in(hint: Any, value: Any) -> None:
     def function(value: Any) -> None: ...
 
@@ -95,7 +97,8 @@ def test_what_the_schema_lets_in_can_be_converted_and_what_can_be_converted_it_l
         explained = validator.explain(arguments, "arguments")
         assert explained.startswith("arguments")
         if hint == set[str] and "non-unique" in explained:  # a conversion would drop what was repeated, in silence
-            assert len(msgspec.convert(value, hint)) < len(value)
+            with contextlib.suppress(msgspec.ValidationError):  # what is repeated may be wrong besides
+                assert len(msgspec.convert(value, hint)) < len(value)
             return
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(value, hint)
