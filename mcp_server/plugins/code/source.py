@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from functools import cached_property
+from itertools import accumulate
 
 
 class Source:
@@ -58,11 +59,8 @@ class Source:
     @cached_property
     def starts(self) -> list[int]:
         """The byte offset of each line."""
-        starts, at = [0], self.content.find(b"\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = self.content.find(b"\n", at + 1)
-        return starts
+        lines = self.content.split(b"\n")
+        return list(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
 
 
 def decode(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import symtable
+import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -22,28 +23,27 @@ class Named(NamedTuple):
     kind: str
     name: str
     line: int
-    end_line: int
 
 
-def named_by_ast(tree: ast.Module) -> set[Named]:
-    """Functions and classes as :mod:`ast` finds them."""
+def named_by_ast(tree: ast.Module) -> dict[Named, int]:
+    """Functions and classes as :mod:`ast` finds them, each with its last line."""
     return {
-        Named("class" if isinstance(node, ast.ClassDef) else "function", node.name, node.lineno, node.end_lineno or 0)
+        Named("class" if isinstance(node, ast.ClassDef) else "function", node.name, node.lineno): node.end_lineno or 0
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
     }
 
 
-def named_by_us(parsed: Parsed, budget: Budget) -> set[Named]:
-    """Functions and classes of our outline."""
-    found: set[Named] = set()
+def named_by_us(parsed: Parsed, budget: Budget) -> dict[Named, int]:
+    """Functions and classes of our outline, each with its last line; identifiers in the form that Python compares."""
+    found: dict[Named, int] = {}
     waiting: list[Symbol] = list(outline(parsed, budget).symbols)
     while waiting:
         symbol = waiting.pop()
         waiting.extend(symbol.children)
         if symbol.kind in (*FUNCTIONS, "class"):
             kind = "class" if symbol.kind == "class" else "function"
-            found.add(Named(kind, symbol.name, symbol.line, symbol.end_line))
+            found[Named(kind, unicodedata.normalize("NFKC", symbol.name), symbol.line)] = symbol.end_line
     return found
 
 
@@ -81,7 +81,7 @@ def _decisions(node: ast.AST) -> int:
 
 def complexity_by_us(parsed: Parsed, budget: Budget) -> set[tuple[str, int, int]]:
     found: tuple[FunctionMetrics, ...] = metrics(parsed, budget).functions
-    return {(each.name, each.line, each.complexity) for each in found}
+    return {(unicodedata.normalize("NFKC", each.name), each.line, each.complexity) for each in found}
 
 
 def locals_by_symtable(code: str) -> set[tuple[str, frozenset[str]]]:
@@ -106,7 +106,7 @@ def _binds(symbol: symtable.Symbol) -> bool:
 
 def _told(names: Iterator[str]) -> frozenset[str]:
     # The compiler makes up .0 and __class__, and mangles private names; annotations alone bind for it too.
-    return frozenset(name for name in names if not name.startswith((".", "_")))
+    return frozenset(unicodedata.normalize("NFKC", name) for name in names if not name.startswith((".", "_")))
 
 
 def locals_by_us(parsed: Parsed, budget: Budget) -> set[tuple[str, frozenset[str]]]:
