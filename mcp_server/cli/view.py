@@ -31,18 +31,21 @@ class View:
         self._path = view_path(log)
 
     def catch_up(self) -> None:
-        """Bring it to where the log is now, or let its projector do so; say so when it stays behind.
+        """Bring it to where the log is now; say so when it stays behind.
+
+        Its projector is let do that where there is one. It works in idle moments only, so on a busy machine it may not
+        come to it: then it is done here, a batch at a time like all who do it.
 
         Raises:
             UnwritableView: It can be neither written nor read.
         """
-        if is_running(self._path):
-            self._wait()
+        if is_running(self._path) and not self._behind_after_waiting():
             return
         try:
             self._advance(rebuild=False)
         except BusyView:
-            self._wait()
+            if behind := self._behind_after_waiting():
+                self._warn(f"the audit is still being built, {behind:,} records behind")
         except UnwritableView as error:
             if not self._path.exists():
                 raise
@@ -83,13 +86,12 @@ class View:
             for position in view.unreadable:
                 self._warn(f"record {position} is damaged and left out")
 
-    def _wait(self) -> None:
+    def _behind_after_waiting(self) -> int:
+        """Records that it lacks after others had a while to take them in."""
         target, until = self._log.last(), time.monotonic() + PATIENCE
-        while (behind := target - self._position()) > 0:
-            if time.monotonic() > until:
-                self._warn(f"the audit is still being built, {behind:,} records behind")
-                return
+        while (behind := target - self._position()) > 0 and time.monotonic() < until:
             time.sleep(_LOOK)
+        return max(0, behind)
 
     def _position(self) -> int:
         try:

@@ -1,6 +1,7 @@
 """``mcp-rewind audit``: filters, forms of output, and a view that keeps up."""
 
 import csv
+import fcntl
 import io
 import json
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.audit_projector import start_projector
+from adapters.audit_projector import is_running, start_projector
 from adapters.audit_schema import view_path
 from adapters.audit_view import AuditView
 from adapters.sqlite_reader import SqliteReader
@@ -98,6 +99,19 @@ def test_a_view_that_someone_else_builds_is_waited_for_and_not_for_long(
     assert ran.code == 0
     assert "the audit is still being built" in ran.err
     assert "records behind" in ran.err
+
+
+def test_what_a_projector_does_not_come_to_is_done_without_it(
+    run: Run, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_server.cli.view.PATIENCE", 0.1)
+    with view_path(log).with_name(f"{view_path(log).name}.projector").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert is_running(view_path(log))
+        ran = run("audit", "--json")
+    assert ran.code == 0
+    assert len(ran.lines) > 5
+    assert ran.err == ""
 
 
 def test_a_projector_is_left_to_do_its_work(run: Run, log: Path) -> None:
