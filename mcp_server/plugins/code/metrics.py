@@ -117,12 +117,14 @@ def _mark(lines: bytearray, node: "Node", parsed: Parsed) -> None:
 def _metrics(
     parsed: Parsed, file: _Function, functions: list[_Function], code: bytearray, comment: bytearray
 ) -> Metrics:
-    total = parsed.source.lines
-    starts = [*parsed.source.starts[:total], len(parsed.source.content)]
-    content = parsed.source.content
-    blank = [not content[starts[row] : starts[row + 1]].strip() for row in range(total)]
-    comments = sum(comment[row] and not code[row] and not blank[row] for row in range(total))
-    blanks = sum(blank)
+    total, content = parsed.source.lines, parsed.source.content
+    starts = [*parsed.source.starts[:total], len(content)]
+    blanks = comments = 0
+    for row in range(total):
+        if not content[starts[row] : starts[row + 1]].strip():
+            blanks += 1
+        elif comment[row] and not code[row]:
+            comments += 1
     ranked = sorted(functions, key=lambda each: (-each.complexity, each.line))
     longest = max(functions, key=lambda each: each.lines, default=None)
     mean = sum(each.complexity for each in functions) / len(functions) if functions else 0.0

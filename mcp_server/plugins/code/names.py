@@ -8,7 +8,7 @@ from mcp_server.plugins.code.budget import FILE_SECONDS, Budget, OutOfTime
 from mcp_server.plugins.code.language import Language
 from mcp_server.plugins.code.parsing import Parsed, parse
 from mcp_server.plugins.code.scopes import CLASS, MEMBER, Book, Use, read_names
-from mcp_server.plugins.code.source import Source, one_line
+from mcp_server.plugins.code.source import Source
 from mcp_server.plugins.code.values import Place, Places
 from mcp_server.plugins.workspace import Unreadable, Workspace
 
@@ -177,7 +177,7 @@ def name_at(parsed: Parsed, line: int, column: int) -> tuple[str, int]:
         node = parsed.root.descendant_for_byte_range(start, start + 1) if start >= 0 else None
         if node is not None and node.type in parsed.language.identifiers and node.end_byte > node.start_byte:
             return source.text(node.start_byte, node.end_byte), node.start_byte
-    raise ToolError(f"there is no name at line {line}, column {column}: {one_line(source.line(line), 80)}")
+    raise ToolError(f"there is no name at line {line}, column {column}: {source.around(offset, 80)}")
 
 
 def _path(parsed: Parsed | None) -> str:
@@ -214,4 +214,4 @@ def _is_shared(use: Use, book: Book) -> bool:
 def _place(use: Use, source: Source, *, sure: bool) -> Place:
     line, column = source.position(use.start)
     _, end = source.position(use.end)
-    return Place(source.path, line, column, end, use.kind, one_line(source.line(line), _TEXT), sure)
+    return Place(source.path, line, column, end, use.kind, source.around(use.start, _TEXT), sure)

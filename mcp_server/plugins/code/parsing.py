@@ -17,7 +17,7 @@ DEPTH: Final = 2000
 EFFORT: Final = 20_000
 """The most times that the parser may report on its progress, which it does every hundred steps.
 
-It bounds the memory: 20 KiB for each report at worst, 400 MiB in all. Code as people write it makes 9 reports for each
+It bounds the memory: 25 KiB for each report at worst, 500 MiB in all. Code as people write it makes 9 reports for each
 KiB; 20 when it is minified.
 """
 

@@ -53,38 +53,45 @@ class Scope:
     Attributes:
         kind: The names of a class show only directly inside it.
         parent: The scope around it; None for the file.
+        file: The scope of the file.
         names: What is bound here.
         links: Names that mean something around it: ``global`` or ``nonlocal``.
+        inside: What names mean to what is inside, as far as :meth:`find` has found out.
     """
 
-    __slots__ = ("kind", "links", "names", "parent")
+    __slots__ = ("file", "inside", "kind", "links", "names", "parent")
 
     def __init__(self, kind: str, parent: "Scope | None") -> None:
         self.kind = kind
         self.parent = parent
+        self.file: Scope = self if parent is None else parent.file
         self.names: dict[Key, Binding] = {}
         self.links: dict[str, str] = {}
+        self.inside: dict[Key, Binding | None] = {}
 
     def find(self, key: Key) -> Binding | None:
-        """What a name means here."""
+        """What a name means here. To be asked when all names are known: the answers are kept."""
+        if key in self.names and key[1] not in self.links:
+            return self.names[key]
+        passed: list[Scope] = []
         scope: Scope | None = self
-        direct = True
+        found: Binding | None = None
         while scope is not None:
+            if key in scope.inside:
+                found = scope.inside[key]
+                break
+            passed.append(scope)
             link = scope.links.get(key[1])
             if link == "global":
-                return scope.outermost().names.get(key)
-            if link is None and (direct or scope.kind != CLASS) and (binding := scope.names.get(key)) is not None:
-                return binding
-            direct = False
+                found = self.file.names.get(key)
+                break
+            if link is None and scope.kind != CLASS and key in scope.names:
+                found = scope.names[key]
+                break
             scope = scope.parent
-        return None
-
-    def outermost(self) -> "Scope":
-        """The scope of the file."""
-        scope = self
-        while scope.parent is not None:
-            scope = scope.parent
-        return scope
+        for scope in passed:
+            scope.inside[key] = found
+        return found
 
     def nearest(self, *kinds: str) -> "Scope":
         """This scope or the nearest around it of one of these kinds; else that of the file."""
@@ -148,7 +155,7 @@ class Book:
         link = scope.links.get(text)
         if link == "nonlocal":
             return
-        where = scope.outermost() if link == "global" else scope
+        where = scope.file if link == "global" else scope
         where.names.setdefault((space, text), Binding(kind, where))
 
     def link(self, name: "Node", scope: Scope, how: str) -> None:

@@ -89,7 +89,7 @@ class _Reader:
 
     def _told(self, kind: Literal["missing", "unexpected"], what: str, fault: _Fault, message: str) -> SyntaxProblem:
         start, end = self._source.position(fault.start), self._source.position(fault.end)
-        line = one_line(self._source.line(start[0]), _TEXT)
+        line = self._source.around(fault.start, _TEXT)
         return SyntaxProblem(
             kind, what, fault.expected, f"{message} at line {start[0]}, column {start[1]}: {line}", *start, *end
         )

@@ -1,13 +1,15 @@
 """What Python code imports, and which files that means."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mcp_server.plugins.code.language import Import
 from mcp_server.plugins.code.source import Source
 
 if TYPE_CHECKING:
     from tree_sitter import Node
+
+_NAMES: Final = 500  # of one statement, that are looked at
 
 
 def find_imports(node: "Node", in_function: bool, source: Source) -> Iterator[Import]:
@@ -17,7 +19,7 @@ def find_imports(node: "Node", in_function: bool, source: Source) -> Iterator[Im
             yield Import(_module(name, source), (), node, in_function)
     elif node.type in ("import_from_statement", "future_import_statement"):
         module = node.child_by_field_name("module_name")
-        names = tuple(_module(name, source) for name in node.children_by_field_name("name"))
+        names = tuple(_module(name, source) for name in node.children_by_field_name("name")[:_NAMES])
         written = "__future__" if module is None else _squeezed(module, source)
         if any(child.type == "wildcard_import" for child in node.named_children):
             names = ("*",)

@@ -1,5 +1,10 @@
-"""Real public code that is on this machine: files by language, and what the outline makes of them."""
+"""Real public code that is on this machine: files by language, and what the outline makes of them.
 
+``python -m tests.mcp_server.plugins.corpus`` measures it. ``CORPUS`` in the environment names a folder with more code,
+such as an unpacked lodash-4.17.21.tgz of the npm registry with its thousand files of JavaScript.
+"""
+
+import os
 import site
 import sys
 import sysconfig
@@ -20,6 +25,7 @@ from mcp_server.plugins.workspace import FILE_BYTES
 LEAST = 200
 """Files of a language that make a corpus."""
 
+_MORE = [Path(os.environ["CORPUS"])] if os.environ.get("CORPUS") else []
 _STDLIB = Path(sysconfig.get_paths()["stdlib"])
 _NODE = [Path(place) for place in ("/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/share/nodejs")]
 _HEADERS = [Path(place) for place in (sysconfig.get_paths()["include"], "/usr/include", "/usr/local/include")]
@@ -32,13 +38,13 @@ def python_files() -> list[Path]:
 
 def javascript_files() -> list[Path]:
     """What Node.js and the packages of this environment bring along."""
-    return _found([*_NODE, *map(Path, site.getsitepackages())], (".js", ".mjs", ".cjs", ".jsx"))
+    return _found([*_MORE, *_NODE, *map(Path, site.getsitepackages())], (".js", ".mjs", ".cjs", ".jsx"))
 
 
 def c_files() -> list[Path]:
     """Headers of Python, of the system and of the packages of this environment; those of C++ are left out."""
     packages = [Path(place) for place in site.getsitepackages()]
-    files = _found([*_HEADERS, *packages], (".c", ".h"))
+    files = _found([*_MORE, *_HEADERS, *packages], (".c", ".h"))
     return [path for path in files if not {"c++", "llvm", "llvm-14"} & set(path.parts)]
 
 

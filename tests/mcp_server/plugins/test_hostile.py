@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 
 from mcp_server.plugins.c import plugin as c_plugin
+from mcp_server.plugins.code.budget import Budget
+from mcp_server.plugins.code.names import references
+from mcp_server.plugins.code.outline import outline
 from mcp_server.plugins.code.parsing import EFFORT
+from mcp_server.plugins.code.scopes import Binding, Scope
 from mcp_server.plugins.code.tools import CodePlugin
 from mcp_server.plugins.js import plugin as js_plugin
 from mcp_server.plugins.python import plugin as python_plugin
 from mcp_server.plugins.workspace import FILE_BYTES, Workspace
 from tests.mcp_server.plugins.hostile import CASES
-from tests.mcp_server.plugins.samples import refused, serving, told
+from tests.mcp_server.plugins.samples import JS, PYTHON, C, parsed, refused, serving, told
 
 ROOT = Path(__file__).parents[3]
 MOST = 640
@@ -85,3 +89,41 @@ def test_the_memory_for_a_hostile_file_is_bounded(case: str) -> None:
 def test_without_the_bound_on_effort_the_memory_is_not_bounded() -> None:
     taken, _ = memory("lists", 10**9, FILE_BYTES // 2)
     assert taken > MOST
+
+
+def test_places_in_one_long_line_are_found_without_reading_all_of_it() -> None:
+    code = "/*é*/" + "f(a, b + c); " * 20_000
+    found = parsed(JS, code)
+    answer = references(JS, Budget(20.0), "a", found, None, None)
+    assert len(answer.places) == 500
+    assert answer.places[-1].column == 500 * len("f(a, b + c); ") - 5
+    assert {len(place.text) <= 200 for place in answer.places} == {True}
+    definitions = parsed(JS, "/*é*/" + "function f(a) { return a } " * 5000)
+    assert len(outline(definitions, Budget(20.0)).symbols) == 5000
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "/*" + " " * 1_000_000 + "*/\nint x;",
+        "/*" + "*" * 1_000_000 + "x*/\nint x;",
+        "//" + "/" * 1_000_000 + "\nint x;",
+        "// a comment\n" * 20_000 + "int " + "x," * 5000 + "y;",
+        "\n" * 2_000_000 + "int x;",
+    ],
+    ids=["spaces", "stars", "slashes", "comments", "lines"],
+)
+def test_comments_and_lines_without_end_take_no_time_without_end(code: str) -> None:
+    assert outline(parsed(C, code), Budget(20.0)).symbols
+
+
+def test_a_name_used_very_often_very_deep_is_looked_up_in_time() -> None:
+    code = "x = 1\n" + "(lambda: " * 300 + "[" + "x," * 100_000 + "]" + ")" * 300
+    answer = references(PYTHON, Budget(30.0), "x", parsed(PYTHON, code), 0, None)
+    assert len(answer.places) == 500
+    scopes = [Scope("module", None)]
+    for _ in range(2000):
+        scopes.append(Scope("function", scopes[-1]))
+    leaves = [Scope("function", scopes[-1]) for _ in range(20_000)]
+    scopes[0].names["", "x"] = binding = Binding("variable", scopes[0])
+    assert all(leaf.find(("", "x")) is binding for leaf in leaves)

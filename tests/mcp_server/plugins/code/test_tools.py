@@ -1,6 +1,7 @@
 import asyncio
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,13 +42,13 @@ async def test_each_tool_answers_code_and_a_file_alike(plugin: CodePlugin, tmp_p
     path, code = f"a{language.suffixes[0]}", CODE[language.name]
     (tmp_path / path).write_text(code)
     server = serving(plugin, Workspace(tmp_path))
-    more = {
+    more: dict[str, dict[str, Any]] = {
         "query": {"query": "(identifier) @n"},
         "definition": {"line": 1, "column": code.index("f(") + 1},
         "references": {"line": 1, "column": code.index("f(") + 1, "everywhere": False},
     }
     for tool in ("outline", "syntax_errors", "metrics", "doc_coverage", "query", "definition", "references", "imports"):
-        arguments = more.get(tool, {})
+        arguments: dict[str, Any] = more.get(tool, {})
         by_path = await told(server, f"{language.name}_{tool}", path=path, **arguments)
         by_code = await told(server, f"{language.name}_{tool}", code=code, **arguments)
         assert str(by_path).replace(f"'{path}'", "''") == str(by_code)
