@@ -23,12 +23,25 @@ class MemoryLimits:
     """Limits that the sessions of one process share."""
 
     def __init__(self, limits: Iterable[Limit]) -> None:
-        rules = {limit.name: limit.rule() for limit in limits}
-        self._rates: dict[str, Rate] = {name: rule for name, rule in rules.items() if not isinstance(rule, Concurrency)}
-        self._concurrent = {name: rule for name, rule in rules.items() if isinstance(rule, Concurrency)}
+        self._limits: dict[str, Limit] = {}
         self._states: dict[Key, Any] = {}
         self._permits: dict[Key, Permits] = {}  # places that are taken are never forgotten
         self._logged = 0
+        self.replace(limits)
+
+    def replace(self, limits: Iterable[Limit]) -> None:
+        """Go by other limits from here on. One that is the same goes on where it is, any other rate begins anew.
+
+        Places that are taken stay taken, as long as there is a limit of that name.
+        """
+        before, self._limits = self._limits, {limit.name: limit for limit in limits}
+        rules = {name: limit.rule() for name, limit in self._limits.items()}
+        self._rates: dict[str, Rate] = {name: rule for name, rule in rules.items() if not isinstance(rule, Concurrency)}
+        self._concurrent = {name: rule for name, rule in rules.items() if isinstance(rule, Concurrency)}
+        same = {name for name in self._rates if self._limits[name] == before.get(name)}
+        self._states = {key: state for key, state in self._states.items() if key[0] in same}
+        self._permits = {key: places for key, places in self._permits.items() if key[0] in self._concurrent}
+        self._logged = sum(map(_logged, self._states.values()))
 
     def take(
         self,

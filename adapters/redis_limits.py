@@ -7,7 +7,7 @@ all its limits. When Redis is away, the limits still hold: by each server for it
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from hashlib import sha1
 from heapq import nlargest
@@ -93,14 +93,11 @@ class RedisLimits:
         pause: float = 1.0,
         server_time: bool = True,
     ) -> None:
-        limits = tuple(limits)
         self.available = True
         self.asked = 0
         self.fallbacks = 0
-        self._forms = {limit.name: Form.of(number, limit, prefix) for number, limit in enumerate(limits, 1)}
-        self._head = [str(len(limits)), *(value for form in self._forms.values() for value in form.told)]
-        self._concurrent = {limit.name for limit in limits if limit.concurrent}
-        self._local = MemoryLimits(limits) if when_away is WhenAway.LOCAL else None
+        self._local = MemoryLimits(()) if when_away is WhenAway.LOCAL else None
+        self._prefix = prefix
         self._timeout = timeout
         self._pause = pause
         self._server_time = server_time
@@ -112,6 +109,23 @@ class RedisLimits:
         self._away_until = -inf
         self._closed = False
         self._heard: dict[Key, float] = {}
+        self.replace(limits)
+
+    def replace(self, limits: Iterable[Limit]) -> None:
+        """Go by other limits from here on. One whose numbers are the same goes on where it is."""
+        limits = tuple(limits)
+        self._forms = {limit.name: Form.of(number, limit, self._prefix) for number, limit in enumerate(limits, 1)}
+        self._head = [str(len(limits)), *(value for form in self._forms.values() for value in form.told)]
+        self._concurrent = {limit.name for limit in limits if limit.concurrent}
+        self._heard = {key: used for key, used in self._heard.items() if key[0] in self._forms}
+        if self._local is not None:
+            self._local.replace(limits)
+        waiting, self._queue = self._queue, deque()
+        for item in waiting:
+            if all(key[0] in self._forms for key in item.keys):
+                self._queue.append(item)
+            elif isinstance(item, _Ask):
+                _let_through(item)
 
     def take(
         self,
@@ -162,6 +176,7 @@ class RedisLimits:
         try:
             while self._queue:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_AT_ONCE))]
+                forms = self._forms
                 try:
                     async with asyncio.timeout(self._timeout):
                         replies = await self._send(batch)
@@ -171,7 +186,7 @@ class RedisLimits:
                 self._back()
                 for item, reply in zip(batch, replies, strict=True):
                     if isinstance(item, _Ask):
-                        self._tell(item, reply)
+                        self._tell(item, reply, forms)
         finally:
             self._task = None
 
@@ -197,7 +212,7 @@ class RedisLimits:
     def _key(self, key: Key) -> bytes:
         return (self._forms[key[0]].key + key[1]).encode("utf-8", "surrogatepass")
 
-    def _tell(self, ask: _Ask, reply: bytes) -> None:
+    def _tell(self, ask: _Ask, reply: bytes, forms: Mapping[str, Form]) -> None:
         if reply == STRANGE:
             _log.error("Redis holds something else under the key of a limit; see those of %s", ask.keys[0][0])
             self._fall_back(ask)
@@ -205,15 +220,15 @@ class RedisLimits:
         self.asked += 1
         numbers = list(map(int, reply.split()))
         triples = zip(ask.keys, numbers[::2], numbers[1::2], strict=True)
-        answers = [self._forms[key[0]].answer(left, wait) for key, left, wait in triples]
-        self._remember(ask.keys, answers)
+        answers = [forms[key[0]].answer(left, wait) for key, left, wait in triples]
+        self._remember(ask.keys, answers, forms)
         _answer(ask, verdict(ask.keys, answers))
 
-    def _remember(self, keys: Sequence[Key], answers: Sequence[Answer]) -> None:
+    def _remember(self, keys: Sequence[Key], answers: Sequence[Answer], forms: Mapping[str, Form]) -> None:
         heard = self._heard
         for key, said in zip(keys, answers, strict=True):
             heard.pop(key, None)
-            heard[key] = 1 - said.remaining / self._forms[key[0]].most
+            heard[key] = 1 - said.remaining / forms[key[0]].most
         while len(heard) > MOST_HEARD:
             del heard[next(iter(heard))]
 
@@ -246,10 +261,17 @@ class RedisLimits:
 
     def _fall_back(self, ask: _Ask) -> None:
         self.fallbacks += 1
-        if self._local is not None:
+        if not all(key[0] in self._forms for key in ask.keys):
+            _let_through(ask)
+        elif self._local is not None:
             self._local.take(ask.keys, ask.costs, ask.asker, ask.at, lambda said: _answer(ask, said))
         else:
             _answer(ask, Verdict(ask.keys[0][0], 0.0, max(self._pause, 0.001)))
+
+
+def _let_through(ask: _Ask) -> None:
+    """The limit that it asked for is gone."""
+    _answer(ask, Verdict(ask.keys[0][0], 0.0, None))
 
 
 def _answer(ask: _Ask, said: Verdict) -> None:

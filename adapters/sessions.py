@@ -18,6 +18,7 @@ from events.observed import (
     CallerLeft,
     Headers,
     MessageMalformed,
+    PolicyReplaced,
     RequestOverflowed,
     RequestReceived,
     SessionClosed,
@@ -192,6 +193,12 @@ class Gate:
             opened = SessionOpened(origin, transport, peer, principal, self._policy, trace, parent, version)
             self.ingress.push(opened)
         return session
+
+    def follow(self, policy: bytes) -> None:
+        """Have the sessions that are open, and those to come, follow another policy."""
+        self._policy = policy
+        for session in list(self.sessions.values()):
+            session.push(PolicyReplaced(Origin(session.id, None, self.clock()), policy))
 
     async def durable(self, fact: Observed) -> bool:
         """Wait until ``fact`` is recorded; False when it never will be."""

@@ -42,6 +42,16 @@ class SessionClosed(Observed, frozen=True, gc=False):
     reason: str
 
 
+class PolicyReplaced(Observed, frozen=True, gc=False):
+    """The server's settings were read anew: from here on the session follows another policy.
+
+    Attributes:
+        policy: That policy, as its canonical JSON. Its cache rules and its extensions are those of before.
+    """
+
+    policy: bytes
+
+
 class RequestReceived(Observed, frozen=True, gc=False):
     """A request came. ``headers`` is None on transports that have none."""
 

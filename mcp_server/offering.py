@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_server.config import Settings, SettingsError
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.features.server import MCPServer
 from mcp_server.features.signature import Unusable
+
+if TYPE_CHECKING:
+    from mcp_server.plugins import Workspace
 
 
 class Offered(NamedTuple):
@@ -17,10 +20,12 @@ class Offered(NamedTuple):
     Attributes:
         catalogue: It answers.
         failed_plugins: Plugins that were enabled and are left out, each with why.
+        workspace: The files that plugins read; None without plugins.
     """
 
     catalogue: Catalogue
     failed_plugins: Mapping[str, str] = MappingProxyType({})
+    workspace: "Workspace | None" = None
 
 
 def offered(settings: Settings, server: MCPServer) -> Offered:
@@ -35,8 +40,9 @@ def offered(settings: Settings, server: MCPServer) -> Offered:
 
     extended = server.copy()
     try:
-        loaded = load_plugins(settings.enabled_plugins, Workspace(Path(settings.workspace or ".")))
+        workspace = Workspace(Path(settings.workspace or "."))
+        loaded = load_plugins(settings.enabled_plugins, workspace)
         loaded.register(extended)
     except (NotADirectoryError, Unusable) as error:
         raise SettingsError(f"workspace: {error}") from error
-    return Offered(extended.catalogue(), loaded.failures)
+    return Offered(extended.catalogue(), loaded.failures, workspace)

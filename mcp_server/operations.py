@@ -1,7 +1,7 @@
 """What those who run a server ask of it: is it well, what does it count, what is under way."""
 
 import ipaddress
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,7 @@ from mcp_server.production.health_checks import (
     LogWritableCheck,
     PluginsCheck,
     ProjectionLagCheck,
+    SharedCheck,
 )
 from mcp_server.production.monitoring import monitoring_system
 from mcp_server.stores import MEMORY, sqlite_path
@@ -57,9 +58,9 @@ class Operations:
         self.registry = monitoring_system.registry(app.meter, log, ProcessMetrics(memory_optimizer.memory_percent))
 
     @contextmanager
-    def checking(self) -> Iterator[None]:
-        """Have the server's own checks among those of the health report meanwhile."""
-        checks = list(self._checks())
+    def checking(self, checks: Iterable[HealthCheck]) -> Iterator[None]:
+        """Have checks among those of the health report meanwhile."""
+        checks = tuple(checks)
         for check in checks:
             health_checker.register_check(check)
         try:
@@ -98,7 +99,8 @@ class Operations:
 
         return {"health/check": health, "server/status": status, "metrics/get": figures}
 
-    def _checks(self) -> Iterator[HealthCheck]:
+    def checks(self) -> Iterator[HealthCheck]:
+        """The server's own checks."""
         app = self._app
         yield LogWritableCheck(lambda: app.failure)
         yield EventLoopLagCheck()
@@ -107,8 +109,16 @@ class Operations:
         if (projector := self._projector) is not None:
             # Before its first look at the log there is no view, which is no lag.
             yield ProjectionLagCheck(lambda: max(0, projector.lag()) if projector.alive else -1)
+        if app.settings.redis_url is not None:
+            yield SharedCheck(self._away)
         if self._failed_plugins:
             yield PluginsCheck(lambda: self._failed_plugins)
+
+    def _away(self) -> list[str]:
+        """What of Redis cannot be reached."""
+        limits, cache = self._app.shared.limits_state(), self._app.shared.cache.stats()
+        problems = [] if limits.available else [f"limits are not shared: {self._app.settings.limits_when_away}"]
+        return problems if cache.online else [*problems, cache.warning or "the cache is not shared"]
 
     @staticmethod
     async def _report() -> HealthReport:

@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from socket import socket
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -16,13 +17,20 @@ from adapters.listener import Listener, bound
 from adapters.stdio import stdio
 from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
+from mcp_server import __version__
 from mcp_server.app import App
-from mcp_server.config import Settings
+from mcp_server.config import Settings, SettingsError
 from mcp_server.offering import Offered
 from mcp_server.performance.memory_optimizer import memory_optimizer
+from mcp_server.production.health_checks import PromptsCheck
 from mcp_server.production.monitoring import monitoring_system
+from mcp_server.production.tracing import TracingUnavailable, open_tracing
 from mcp_server.prompts import prompt_registry, watch_folder
+from mcp_server.shared import shared
 from mcp_server.stores import MEMORY, open_log, sqlite_path
+
+if TYPE_CHECKING:
+    from mcp_server.plugins import Workspace
 
 _log = structlog.get_logger(__name__)
 
@@ -37,18 +45,20 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     settings = app.settings
     http = HttpEndpoint(app.gate, settings.session_idle)
     websocket = WebSocketEndpoint(app.gate, settings.connection_window, settings.session_idle)
-    listener = Listener(
-        {"/mcp": http, "/ws": websocket, **app.operations.routes()},
-        Guard(settings.allowed_hosts, settings.allowed_origins),
-        head_timeout=settings.head_timeout,
-        body_timeout=settings.body_timeout,
-        most_connections=settings.max_connections,
-    )
+    listener = Listener({"/mcp": http, "/ws": websocket, **app.operations.routes()}, Guard())
+
+    def follow(settings: Settings) -> None:
+        http.sessions.idle = websocket.idle = settings.session_idle
+        guard = Guard(settings.allowed_hosts, settings.allowed_origins)
+        listener.retune(guard, settings.head_timeout, settings.body_timeout, settings.max_connections)
+
+    follow(settings)
+    app.on_reload(follow)
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(listener, sock=sock, backlog=1024) for sock in sockets]
     tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, websocket.sweep, app.calls.expire))
     try:
-        with app.operations.checking():
+        with app.operations.checking(app.operations.checks()):
             yield sockets[0].getsockname()[1]
     finally:
         for server in servers:
@@ -72,8 +82,8 @@ async def auditing(settings: Settings) -> AsyncIterator[Projector | None]:
 
 
 @asynccontextmanager
-async def attended(app: App) -> AsyncIterator[None]:
-    """What goes on beside the server meanwhile: memory is watched, prompts are read anew, figures have their port."""
+async def attended(app: App, workspace: "Workspace | None" = None) -> AsyncIterator[None]:
+    """What goes on beside the server meanwhile: memory and folders are watched, figures and traces go out."""
     settings = app.settings
     async with AsyncExitStack() as opened:
         end = memory_optimizer.on_level(lambda level, _reading: app.on_pressure(level))
@@ -82,10 +92,49 @@ async def attended(app: App) -> AsyncIterator[None]:
         await memory_optimizer.start_monitoring(settings.memory_monitor_interval)
         opened.push_async_callback(memory_optimizer.stop_monitoring)
         if settings.prompts_enabled and settings.prompts_folder:
-            await opened.enter_async_context(watch_folder(prompt_registry, Path(settings.prompts_folder)))
+            watch = await opened.enter_async_context(watch_folder(prompt_registry, Path(settings.prompts_folder)))
+            opened.enter_context(app.operations.checking([PromptsCheck(lambda: watch.loaded.problems)]))
+        if workspace is not None:
+            await opened.enter_async_context(_watching(app, workspace))
+        await _open_traces(app, opened)
         if settings.metrics_port and settings.transport_type != "stdio":
             await _open_metrics(app, opened)
         yield
+
+
+@asynccontextmanager
+async def _watching(app: App, workspace: "Workspace") -> AsyncIterator[None]:
+    """Forget what was read of files that change meanwhile."""
+    from mcp_server.plugins import changes
+
+    stop = asyncio.Event()
+
+    async def follow() -> None:
+        try:
+            async for _ in changes(workspace, stop):
+                app.forget("resources/read")
+        except OSError as error:  # the system has no watches left, say: results are kept until their time is over
+            _log.warning("the workspace is not watched", reason=error.strerror or str(error))
+
+    following = asyncio.create_task(follow())
+    try:
+        yield
+    finally:
+        stop.set()
+        await following
+
+
+async def _open_traces(app: App, opened: AsyncExitStack) -> None:
+    """Send spans to a collector, if one is named; what waits is sent at the end, from a thread."""
+    try:
+        tracing = open_tracing(version=__version__)
+    except TracingUnavailable as error:
+        raise SettingsError(str(error)) from error
+    if tracing is not None:
+        opened.push_async_callback(asyncio.to_thread, tracing.close)
+        app.operations.registry.register(tracing)
+        subscription = app.journal.recorded.subscribe(tracing.on_recorded)
+        opened.callback(subscription.dispose)
 
 
 async def _open_metrics(app: App, opened: AsyncExitStack) -> None:
@@ -98,7 +147,13 @@ async def _open_metrics(app: App, opened: AsyncExitStack) -> None:
         _log.warning("metrics have no port of their own", host=host, port=port, reason=error.strerror or str(error))
 
 
-async def serve(settings: Settings, offer: Offered, announce: Callable[[int], None], sink: int = 1) -> None:
+async def serve(
+    settings: Settings,
+    offer: Offered,
+    announce: Callable[[int], None],
+    sink: int = 1,
+    read_again: Callable[[], Settings] | None = None,
+) -> None:
     """Serve until told to stop.
 
     Args:
@@ -106,6 +161,7 @@ async def serve(settings: Settings, offer: Offered, announce: Callable[[int], No
         offer: What to serve.
         announce: Called with the port once the server can be reached.
         sink: The file descriptor that messages go to on stdio.
+        read_again: Reads the settings anew, for SIGHUP; without it, and on stdio, that signal ends the process.
 
     Raises:
         LogFailed: The log cannot be opened, or has failed.
@@ -119,15 +175,18 @@ async def serve(settings: Settings, offer: Offered, announce: Callable[[int], No
             except OSError as error:
                 problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
                 raise CannotListen(problem) from error
-        async with open_log(settings.store) as log, auditing(settings) as projector:
-            app = App(settings, offer.catalogue, log, projector, offer.failed_plugins)
+        async with shared(settings) as found, open_log(settings.store) as log, auditing(settings) as projector:
+            app = App(settings, offer.catalogue, log, projector, offer.failed_plugins, found)
             _stop_on_signals(app)
             _collect_seldom()
-            async with attended(app):
+            async with attended(app, offer.workspace):
+                if sockets and read_again is not None:
+                    opened.enter_context(_reloading(app, read_again))
                 if sockets:
                     await _serve_network(app, sockets, announce)
                 else:
                     await _serve_stdio(app, sink)
+            await app.close()
             if app.failure is not None:
                 raise app.failure
 
@@ -152,6 +211,31 @@ def _stop_on_signals(app: App) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, app.stopping.set)
+
+
+@contextmanager
+def _reloading(app: App, read_again: Callable[[], Settings]) -> Iterator[None]:
+    """Read the settings anew at each SIGHUP meanwhile."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+
+    async def reload() -> None:
+        while True:
+            await told.wait()
+            told.clear()
+            try:
+                found = app.reload(await asyncio.to_thread(read_again))
+            except SettingsError as error:
+                _log.error("settings are as they were", reason=str(error))  # noqa: TRY400 - its text says where
+            else:
+                _log.info("settings read anew", applied=list(found.applied), needs_restart=list(found.needs_restart))
+
+    task = asyncio.create_task(reload())
+    loop.add_signal_handler(signal.SIGHUP, told.set)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        task.cancel()
 
 
 def _collect_seldom() -> None:

@@ -1,6 +1,7 @@
 """The policy that decisions follow: frozen values, stored with each session as canonical JSON."""
 
 from collections import Counter
+from functools import lru_cache
 
 import msgspec
 from msgspec import Struct
@@ -52,6 +53,7 @@ def dump(policy: Policy) -> bytes:
     return msgspec.json.encode(policy, order="deterministic")
 
 
+@lru_cache(maxsize=64)
 def load(document: bytes) -> Policy:
     """The policy that :func:`dump` wrote.
 

@@ -1,22 +1,32 @@
 """Hold a request until the limits that cover it let it pass."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from events import codes
 from events.decided import PermitAsked, RequestCancelled, RequestRejected
 from events.event import Event, Origin, RequestId
-from events.observed import CallerLeft, CancelReceived, PermitGiven, PermitRefused, SessionClosed, SessionOpened
+from events.observed import (
+    CallerLeft,
+    CancelReceived,
+    PermitGiven,
+    PermitRefused,
+    PolicyReplaced,
+    SessionClosed,
+    SessionOpened,
+)
 from operators.admitted import Admitted
 from operators.authorize import ANONYMOUS
 from operators.limits.cover import Caller, Covers, address
-from operators.policy import Limit
+from operators.policy import Limit, load
 from operators.stage import Decision, Stage, stage
 
 
 class Waiting:
-    """A session's requests that wait for leave, and whose shares they take from."""
+    """A session's requests that wait for leave, what they take from, and whose shares of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, covers: Covers) -> None:
+        self.covers = covers
         self.caller: Caller | None = None
         self.held: dict[RequestId | None, Admitted] = {}
 
@@ -36,7 +46,7 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
     def admitted(waiting: Waiting, event: Admitted) -> Sequence[Event]:
         caller = waiting.caller or Caller(ANONYMOUS, event.origin.session, "")
         keys, costs = [], []
-        for cover in covers.of(event.method):
+        for cover in waiting.covers.of(event.method):
             if cost := cover.cost(event.name):
                 keys.append((cover.limit.name, cover.key(caller, event.method, event.name)))
                 costs.append(cost)
@@ -45,6 +55,10 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
         waiting.held[event.origin.request] = event
         each = () if costs.count(costs[0]) == len(costs) else tuple(costs)
         return (PermitAsked(event.origin, tuple(keys), costs[0], each),)
+
+    def replaced(waiting: Waiting, event: PolicyReplaced) -> Sequence[Event]:
+        waiting.covers = _covers(event.policy)
+        return (event,)
 
     def given(waiting: Waiting, event: PermitGiven) -> Sequence[Event]:
         held = waiting.held.pop(event.origin.request, None)
@@ -64,6 +78,7 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
 
     known: dict[type[Event], Decision[Waiting]] = {
         SessionOpened: opened,
+        PolicyReplaced: replaced,
         Admitted: admitted,
         PermitGiven: given,
         PermitRefused: refused,
@@ -71,7 +86,12 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
         CallerLeft: cancelled,
         SessionClosed: closed,
     }
-    return stage("rate_limit", Waiting, known if limits else {})
+    return stage("rate_limit", lambda: Waiting(covers), known)
+
+
+@lru_cache(maxsize=64)
+def _covers(policy: bytes) -> Covers:
+    return Covers(load(policy).limits)
 
 
 def moved(request: Admitted, to: Origin) -> Admitted:

@@ -83,8 +83,11 @@ class Cache(Protocol):
     def look(self, key: str, asker: Asker, at: float, answer: Callable[[Kept | None], None]) -> None:
         """Answer with what is kept under ``key``, or with None to the one asker who is to find it."""
 
-    def fill(self, key: str, asker: Asker, payload: bytes, ttl: float, at: float) -> None:
-        """Keep what ``asker`` found for ``ttl`` seconds, and give it to those who wait."""
+    def fill(self, key: str, asker: Asker, payload: bytes, ttl: float, at: float, tags: tuple[str, ...] = ()) -> None:
+        """Keep what ``asker`` found for ``ttl`` seconds, and give it to those who wait.
+
+        With its tags results can be dropped together.
+        """
 
     def release(self, key: str, asker: Asker) -> None:
         """``asker`` no longer waits for the key, or will not find it: then the next who waits is to."""

@@ -6,6 +6,7 @@ from typing import Any, Final
 from events import decided, observed
 from events.codes import NAMES
 from events.event import Event
+from operators.policy import load
 
 
 def note(event: Event) -> str:
@@ -39,6 +40,11 @@ def _returned(event: observed.CallReturned) -> str:
     return f"{len(event.payload)} bytes{', an error of the tool' if event.is_error else ''}"
 
 
+def _policy(event: observed.PolicyReplaced) -> str:
+    policy = load(event.policy)
+    return f"{len(policy.limits)} limits; anonymous callers {'are' if policy.anonymous else 'are not'} served"
+
+
 def _progress(event: observed.ProgressReported) -> str:
     total = "" if event.total is None else f" of {event.total:g}"
     return f"{event.progress:g}{total}{': ' if event.message else ''}{event.message}"
@@ -64,6 +70,7 @@ def _asked(event: decided.PermitAsked | decided.PermitReturned) -> str:
 _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     observed.SessionOpened: _opened,
     observed.SessionClosed: lambda event: event.reason,
+    observed.PolicyReplaced: _policy,
     observed.RequestReceived: _size,
     observed.NotificationReceived: _size,
     observed.ResponseReceived: _size,

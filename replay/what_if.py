@@ -18,6 +18,7 @@ from events.observed import (
     MessageMalformed,
     PermitGiven,
     PermitRefused,
+    PolicyReplaced,
     RequestOverflowed,
     RequestReceived,
     SessionClosed,
@@ -104,7 +105,7 @@ class _Session:
         fact = step.fact
         if isinstance(fact, RequestReceived):
             self._asked[fact.origin.request] = (fact, position)
-        if not isinstance(fact, PermitGiven | PermitRefused):
+        if not isinstance(fact, PermitGiven | PermitRefused | PolicyReplaced):
             self._live(fact)
         if isinstance(fact, MessageMalformed | RequestOverflowed):
             return  # no policy has a say in these

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from typing import Any
@@ -20,7 +21,8 @@ from pipeline.log import LogFailed
 
 EPILOG = """\
 Every setting of the configuration file can also be given as MCP_ and its name in capitals, such as MCP_PORT=9000;
-mcp-rewind config shows them all, and mcp-rewind doctor finds what is wrong with them here.
+mcp-rewind config shows them all, and mcp-rewind doctor finds what is wrong with them here. SIGHUP has the server read
+them anew: limits, windows, time limits, allowed hosts and the log level change at once, the others with a restart.
 Exit codes: 0 stopped as asked, 2 a setting is wrong, 3 the log failed or could not be opened, 4 the port is taken.
 """
 
@@ -41,14 +43,20 @@ def run(arguments: argparse.Namespace) -> int:
     except SettingsError as error:
         return _say(str(error), 2)
     try:
-        configure("DEBUG" if settings.debug else settings.log_level, settings.log_file)
+        configure(_level(settings), settings.log_file)
     except OSError as error:
         return _say(f"log_file {settings.log_file!r} cannot be written: {error.strerror}", 2)
+
+    def read_again() -> Settings:
+        found = from_environment(arguments.config, told(arguments))
+        logging.getLogger().setLevel(_level(found))
+        return found
+
     try:
         sink = _own_standard_output() if settings.transport_type == "stdio" else 1
         offer = offered(settings, named_server(settings))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, offer, lambda port: _announce(settings, port), sink))
+            runner.run(serve(settings, offer, lambda port: _announce(settings, port), sink, read_again))
     except (LoadError, StoreError, SettingsError) as error:
         return _say(str(error), 2)
     except LogFailed as error:
@@ -56,6 +64,10 @@ def run(arguments: argparse.Namespace) -> int:
     except CannotListen as error:
         return _say(str(error), 4)
     return 0
+
+
+def _level(settings: Settings) -> str:
+    return "DEBUG" if settings.debug else settings.log_level
 
 
 def _own_standard_output() -> int:

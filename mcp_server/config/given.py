@@ -8,11 +8,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mcp_server.config import settings as settled
 from mcp_server.config.errors import SettingsError
-from mcp_server.config.kinds import Count, Limits, Port, Seconds, Secret, Wait, Whole, Words, upper
+from mcp_server.config.kinds import Count, Limits, Models, Port, Seconds, Secret, Wait, Whole, Words, upper
 from mcp_server.config.limits import DEFAULT, default_limit
 from mcp_server.config.names import ALIASES
 from mcp_server.config.problems import problems, unknown
-from mcp_server.config.settings import Level, Settings, Transport
+from mcp_server.config.settings import Level, Settings, Transport, WhenAway
 from mcp_server.effects import Durability
 from operators.limits.limit import Algorithm
 from operators.policy import Limit
@@ -112,12 +112,27 @@ class Given(BaseSettings):
         default=None, description="A PostgreSQL, such as `postgresql://user:password@host:5432/name`."
     )
     database: Database = Field(default_factory=Database, description="How many connections to it there may be.")
-    redis_url: Secret = Field(default=None, description="A Redis, such as `redis://host:6379`.")
+    redis_url: Secret = Field(
+        default=None,
+        description="A Redis, such as `redis://host:6379`: servers that name the same one share limits and cache.",
+    )
+    redis_namespace: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")] = Field(
+        default="mcp-rewind",
+        description="What all its keys begin with. Only servers that offer the same may have the same.",
+    )
+    limits_when_away: WhenAway = Field(
+        default="local",
+        description="While Redis is away: `local` has each server limit for itself, `fail_closed` refuses.",
+    )
     advanced_features_enabled: bool = Field(
         default=True, description="Whether completions, streams and batches are offered at all."
     )
     streaming_enabled: bool = Field(default=True, description="Whether streams are, given that.")
     batch_operations_enabled: bool = Field(default=True, description="Whether batches are, given that.")
+    completion_models: Models = Field(
+        default=(),
+        description="Models behind OpenAI-compatible endpoints that complete texts, besides the built-in `template`.",
+    )
     prompts_enabled: bool = Field(default=True, description="Whether prompts are offered.")
     prompts_folder: str = Field(default="", description="A folder of prompt templates that is watched; empty for none.")
     enabled_plugins: Words = Field(default=(), description="Plugins to load, by name.")

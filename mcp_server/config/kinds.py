@@ -7,6 +7,7 @@ import msgspec
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from mcp_server.config.settings import CompletionModel
 from operators.policy import Limit
 
 
@@ -37,6 +38,14 @@ def _limits(value: Any) -> tuple[Limit, ...]:
     return found
 
 
+def _models(value: Any) -> tuple[CompletionModel, ...]:
+    given = _decoded(value) if isinstance(value, str) else value
+    try:
+        return msgspec.convert(given, tuple[CompletionModel, ...], strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error).replace(" - at `$", ", at `completion_models")) from error
+
+
 def _decoded(text: str) -> Any:
     try:
         return msgspec.json.decode(text)
@@ -62,4 +71,7 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
 Wait = Annotated[float, Field(ge=0, allow_inf_nan=False), _Number]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Limits = Annotated[tuple[Limit, ...], NoDecode, PlainValidator(_limits), PlainSerializer(msgspec.to_builtins)]
+Models = Annotated[
+    tuple[CompletionModel, ...], NoDecode, PlainValidator(_models), PlainSerializer(msgspec.to_builtins)
+]
 Secret = Annotated[SecretStr | None, BeforeValidator(_nothing)]

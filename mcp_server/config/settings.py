@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr  # takes time to import; whoever sets a secret has it
 
 Transport = Literal["websocket", "http", "stdio"]
+WhenAway = Literal["local", "fail_closed"]
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 KEY_BYTES: Final = 32
@@ -30,6 +31,26 @@ class Database(Struct, frozen=True, kw_only=True):
     pool_size: int = 5
     max_overflow: int = 15
     pool_timeout: float = 30.0
+
+
+class CompletionModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model behind an OpenAI-compatible endpoint, offered to ``completion/generate``.
+
+    Attributes:
+        name: What clients call it.
+        base_url: Where the endpoint is, with its version: ``http://localhost:8000/v1``.
+        model: What the endpoint calls it; as ``name`` when empty.
+        api: ``chat`` sends a prompt as a user's message, ``completions`` as a text to be continued.
+        api_key_env: The environment variable that holds the key; empty for none.
+        timeout: Seconds for a whole answer; of a stream, for each piece.
+    """
+
+    name: str
+    base_url: str
+    model: str = ""
+    api: Literal["chat", "completions"] = "chat"
+    api_key_env: str = ""
+    timeout: float = 60.0
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -66,9 +87,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     database_url: "SecretStr | None" = None
     database: Database = Database()
     redis_url: "SecretStr | None" = None
+    redis_namespace: str = "mcp-rewind"
+    limits_when_away: WhenAway = "local"
     advanced_features_enabled: bool = True
     streaming_enabled: bool = True
     batch_operations_enabled: bool = True
+    completion_models: tuple[CompletionModel, ...] = ()
     prompts_enabled: bool = True
     prompts_folder: str = ""
     enabled_plugins: tuple[str, ...] = ()

@@ -85,7 +85,7 @@ class Batches:
             return await _ask(session, answers, request)
 
         try:
-            response = await BatchProcessor(ask).process_batch(batch)
+            response = await BatchProcessor(ask, self._most).process_batch(batch)
         finally:
             answers.close("the batch is over")
             session.close("the batch is over")

@@ -1,15 +1,20 @@
 """Which extensions are turned on, and what answers them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from adapters.sessions import Gate
-from mcp_server.config import Settings
+from mcp_server.config import Settings, SettingsError
 from mcp_server.extensions.extended import Extended, Handler
 from mcp_server.features.catalogue import Catalogue
+from mcp_server.protocol.invalid import InvalidRequest
 from operators.methods import BATCH, STREAM
 from pipeline.log import LogReader
+
+if TYPE_CHECKING:
+    from mcp_server.config.settings import CompletionModel
+    from mcp_server.protocol.advanced import CompletionEngine
 
 MOST_IN_A_BATCH: Final = 100
 
@@ -37,11 +42,13 @@ class Running(NamedTuple):
         gate: Where sessions are opened.
         operations: What answers questions about the server itself, by method.
         open_log: Opens the log for reading.
+        at_end: Takes what is to be awaited when the server has stopped.
     """
 
     gate: Gate
     operations: Mapping[str, Handler]
     open_log: Callable[[], AbstractContextManager[LogReader]]
+    at_end: Callable[[Callable[[], Awaitable[None]]], object]
 
 
 def extended(settings: Settings, catalogue: Catalogue, running: Running | None = None) -> Extended:
@@ -60,11 +67,27 @@ def extended(settings: Settings, catalogue: Catalogue, running: Running | None =
     return Extended(catalogue, handlers, enabled(settings))
 
 
+def _engine(models: "Sequence[CompletionModel]", running: Running | None) -> "CompletionEngine":
+    from mcp_server.protocol.advanced import CompletionEngine, OpenAIModel
+
+    engine = CompletionEngine()
+    for each in models:
+        named = each.model or each.name
+        try:
+            key = each.api_key_env or None
+            model = OpenAIModel(each.base_url, named, each.api, api_key_env=key, timeout=each.timeout)
+            engine.register(each.name, model)
+        except InvalidRequest as error:
+            raise SettingsError(f"completion_models: {each.name[:64]!r}: {error}") from error
+    if models and running is not None:
+        running.at_end(engine.aclose)
+    return engine
+
+
 def _advanced(settings: Settings, catalogue: Catalogue, running: Running | None) -> dict[str, Handler]:
     from mcp_server.extensions.completions import Completions
-    from mcp_server.protocol.advanced import CompletionEngine
 
-    completions = Completions(catalogue, CompletionEngine())
+    completions = Completions(catalogue, _engine(settings.completion_models, running))
     handlers: dict[str, Handler] = {"completion/generate": completions.answer}
     if settings.streaming_enabled and running is not None:
         from mcp_server.extensions.streams import Streams

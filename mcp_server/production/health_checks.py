@@ -2,10 +2,14 @@
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mcp_server.production.health import Degraded, HealthCheck
+
+if TYPE_CHECKING:
+    from mcp_server.prompts.folder import FileProblem
 
 _MIB = 1024 * 1024
 
@@ -83,6 +87,23 @@ class EventLoopLagCheck(HealthCheck):
         return told
 
 
+class SharedCheck(HealthCheck):
+    """Whether what servers share through Redis can be reached; the server goes on without, so it is not critical.
+
+    Args:
+        problems: What is away, each with what holds meanwhile; empty when all is well.
+    """
+
+    def __init__(self, problems: Callable[[], list[str]], name: str = "redis") -> None:
+        super().__init__(name, timeout=1.0, critical=False)
+        self._problems = problems
+
+    async def check(self) -> None:
+        """Ask."""
+        if problems := self._problems():
+            raise Degraded("; ".join(problems))
+
+
 class ProjectionLagCheck(HealthCheck):
     """Whether a projection keeps up with the log.
 
@@ -103,6 +124,19 @@ class ProjectionLagCheck(HealthCheck):
         if lag > self._most:
             raise Degraded(f"{lag:,} records behind the log")
         return f"{lag:,} records behind the log"
+
+
+class PromptsCheck(HealthCheck):
+    """Whether all files of the watched folder of prompts are in force. ``problems`` gives what is wrong."""
+
+    def __init__(self, problems: Callable[[], Sequence["FileProblem"]], name: str = "prompts") -> None:
+        super().__init__(name, timeout=1.0, critical=False)
+        self._problems = problems
+
+    async def check(self) -> None:
+        """Ask."""
+        if problems := self._problems():
+            raise Degraded("; ".join(f"{each.file}:{each.line}: {each.problem}" for each in problems[:5]))
 
 
 class PluginsCheck(HealthCheck):
