@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
@@ -32,6 +32,9 @@ from pipeline.journal import Journal, Lost
 from pipeline.log import Log, LogFailed
 from pipeline.questions import Questions
 
+if TYPE_CHECKING:
+    from mcp_server.performance.connection_pool import ConnectionPool
+
 _log = structlog.get_logger(__name__)
 
 
@@ -52,6 +55,7 @@ class App:
         operations: What those who run the server ask of it.
         stopping: Set when the server is to stop, whatever the reason.
         failure: Why the log failed; None while all is well.
+        database: Connections to the database that the settings name; None when they name none.
     """
 
     def __init__(  # what it is wired from
@@ -70,6 +74,7 @@ class App:
         self._policy = policy = Policy(settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings))
         self.reloads = 0
         self._pressure = Level.NORMAL
+        self.database: "ConnectionPool | None" = None
         self._followers: list[Callable[[Settings], None]] = []
         self.shared = shared or in_memory(settings)
         self.limits, cache = self.shared.limits, self.shared.cache
@@ -82,6 +87,9 @@ class App:
                 "mcp_requests_in_flight": ("Requests that are owed an answer", lambda: self.gate.in_flight),
                 "mcp_log_waiting_bytes": ("Bytes that are not durable yet", lambda: self.journal.waiting),
                 "mcp_log_failed": ("1 when nothing can be recorded any more", lambda: log.failure is not None),
+                "mcp_database_connections": ("Connections to the database", lambda: self._pooled("size")),
+                "mcp_database_connections_in_use": ("Those that somebody uses", lambda: self._pooled("in_use")),
+                "mcp_database_waiting": ("Callers that wait for one", lambda: self._pooled("waiting")),
                 "mcp_settings_reloads": ("Times the settings were read anew", lambda: self.reloads),
                 "mcp_cache_entries": ("Results in the cache", lambda: cache.stats().entries),
                 "mcp_cache_bytes": ("Their size together", lambda: cache.stats().bytes),
@@ -123,6 +131,10 @@ class App:
         self.journal.lost.subscribe(self.gate.on_lost)
         self.journal.lost.subscribe(self._lost)
         log.on_failure(self._failed)
+
+    def _pooled(self, figure: str) -> int:
+        found: int = getattr(self.database.statistics, figure) if self.database is not None else 0
+        return found
 
     def on_reload(self, follow: Callable[[Settings], None]) -> None:
         """Have ``follow`` called with the settings in force whenever they have changed."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from adapters.audit_projector import Projector, start_projector
@@ -22,7 +23,7 @@ from mcp_server.app import App
 from mcp_server.config import Settings, SettingsError
 from mcp_server.offering import Offered
 from mcp_server.performance.memory_optimizer import memory_optimizer
-from mcp_server.production.health_checks import PromptsCheck
+from mcp_server.production.health_checks import DatabaseCheck, PromptsCheck
 from mcp_server.production.monitoring import monitoring_system
 from mcp_server.production.tracing import TracingUnavailable, open_tracing
 from mcp_server.prompts import prompt_registry, watch_folder
@@ -97,6 +98,7 @@ async def attended(app: App, workspace: "Workspace | None" = None) -> AsyncItera
         if workspace is not None:
             await opened.enter_async_context(_watching(app, workspace))
         await _open_traces(app, opened)
+        await _open_database(app, opened)
         if settings.metrics_port and settings.transport_type != "stdio":
             await _open_metrics(app, opened)
         yield
@@ -122,6 +124,19 @@ async def _watching(app: App, workspace: "Workspace") -> AsyncIterator[None]:
     finally:
         stop.set()
         await following
+
+
+async def _open_database(app: App, opened: AsyncExitStack) -> None:
+    """Keep connections to the database that is named. One that is away stops no server; health tells of it."""
+    settings = app.settings
+    if settings.database_url is None:
+        return
+    from mcp_server.performance.connection_pool import ConnectionPool, ConnectionPoolConfig
+
+    config = ConnectionPoolConfig.from_settings(msgspec.structs.asdict(settings.database))
+    pool = app.database = ConnectionPool(config, settings.database_url.get_secret_value())
+    opened.push_async_callback(pool.close)
+    opened.enter_context(app.operations.checking([DatabaseCheck(pool)]))
 
 
 async def _open_traces(app: App, opened: AsyncExitStack) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mcp_server.production.health import Degraded, HealthCheck
 
 if TYPE_CHECKING:
+    from mcp_server.performance.connection_pool import ConnectionPool
     from mcp_server.prompts.folder import FileProblem
 
 _MIB = 1024 * 1024
@@ -124,6 +125,21 @@ class ProjectionLagCheck(HealthCheck):
         if lag > self._most:
             raise Degraded(f"{lag:,} records behind the log")
         return f"{lag:,} records behind the log"
+
+
+class DatabaseCheck(HealthCheck):
+    """Whether the database of a pool answers; a server that records elsewhere goes on without, so it is not critical."""
+
+    def __init__(self, pool: "ConnectionPool", name: str = "database") -> None:
+        super().__init__(name, timeout=5.0, critical=False)
+        self._pool = pool
+
+    async def check(self) -> str:
+        """Ask it something."""
+        async with self._pool.get_connection() as connection:
+            await connection.execute("SELECT 1")
+        figures = self._pool.statistics
+        return f"{figures.in_use} of {self._pool.config.max_connections} connections are in use"
 
 
 class PromptsCheck(HealthCheck):
