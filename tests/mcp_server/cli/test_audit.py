@@ -110,7 +110,7 @@ def test_what_a_projector_does_not_come_to_is_done_without_it(
         assert is_running(view_path(log))
         ran = run("audit", "--json")
     assert ran.code == 0
-    assert len(ran.lines) > 5
+    assert len(ran.lines) == 8
     assert ran.err == ""
 
 

@@ -1,4 +1,3 @@
-import contextlib
 import datetime as dt
 from dataclasses import dataclass
 from enum import Enum
@@ -94,11 +93,10 @@ def test_what_the_schema_lets_in_can_be_converted_and_what_can_be_converted_it_l
         converted = convert(value)
         assert msgspec.to_builtins(converted, str_keys=True) is not None or value is None
     else:
-        explained = validator.explain(arguments, "arguments")
-        assert explained.startswith("arguments")
-        if hint == set[str] and "non-unique" in explained:  # a conversion would drop what was repeated, in silence
-            with contextlib.suppress(msgspec.ValidationError):  # what is repeated may be wrong besides
-                assert len(msgspec.convert(value, hint)) < len(value)
+        assert validator.explain(arguments, "arguments").startswith("arguments")
+        once = [each for at, each in enumerate(value) if each not in value[:at]] if isinstance(value, list) else value
+        if hint == set[str] and validator.is_valid({"value": once}):  # of repetition alone the schema tells
+            assert msgspec.convert(value, hint) == set(once)
             return
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert(value, hint)
