@@ -13,8 +13,11 @@ from pipeline.log import Log, LogFailed, Row
 
 _log: Final = logging.getLogger(__name__)
 
-IN_FLIGHT: Final = 3
-"""Groups on their way to the log at once: one being committed, and two that its writer will take as one."""
+IN_FLIGHT: Final = 4
+"""Groups on their way to the log at once: one being committed, and three that its writer will take as one."""
+
+GROUP: Final = 16
+"""Records that are enough for a group before the turn of the loop ends: the log writes while the turn goes on."""
 
 
 class Recorded(NamedTuple):
@@ -34,7 +37,8 @@ class Lost(NamedTuple):
 class Journal:
     """Gathers the steps of each session into records.
 
-    While groups are under way steps gather; that is what makes a busy log cheap.
+    A group of them is appended when the turn of the event loop ends, or earlier when it is large enough. While the log
+    has groups enough to do, steps gather; that is what makes a busy log cheap.
 
     Attributes:
         accepted: Steps that are complete, on their way to the log. For questions, and for effects that a weaker
@@ -88,6 +92,8 @@ class Journal:
             self._scheduled = True
             self._soon(self._flush)
         self.accepted.emit(step)
+        if len(self._pending) >= GROUP:
+            self._flush()
 
     def resume(self, session: SessionId, version: int) -> None:
         """Go on with a session whose newest record in the log is ``version``."""
@@ -95,9 +101,9 @@ class Journal:
 
     def _flush(self) -> None:
         self._scheduled = False
-        pending, self._pending = self._pending, {}
-        if not pending or self._log.failure is not None:
+        if not self._pending or self._under_way >= IN_FLIGHT or self._log.failure is not None:
             return
+        pending, self._pending = self._pending, {}
         rows, broken = [], []
         for session, steps in pending.items():
             try:

@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from uuid import UUID
 
 import pytest
 
 from events.event import Decided, Observed, Step
 from events.record import unpack
-from pipeline.journal import IN_FLIGHT, Journal, Lost, Recorded
+from pipeline.journal import GROUP, IN_FLIGHT, Journal, Lost, Recorded
 from tests.facts import OTHER, SESSION, closed, failed, opened, request, returned
 from tests.pipeline.logs import HandWorkedLog
 
@@ -80,6 +81,21 @@ def test_steps_gather_while_the_log_is_busy_and_go_out_as_one_group(desk: Desk) 
         desk.log.release()
     assert desk.log.rows(SESSION) == [(number, number) for number in range(1, IN_FLIGHT + 2)]
     assert desk.facts == [opened(), *(request(number) for number in range(1, 10))]
+
+
+def test_a_group_that_is_large_enough_does_not_wait_for_the_end_of_the_turn(desk: Desk) -> None:
+    sessions = [str(UUID(int=number)) for number in range(GROUP * (IN_FLIGHT + 1))]
+    desk.add(*(opened(session=session) for session in sessions[: GROUP - 1]))
+    assert not desk.log.appended
+    desk.add(opened(session=sessions[GROUP - 1]))
+    assert [len(rows) for rows, _ in desk.log.appended] == [GROUP]
+    desk.add(*(opened(session=session) for session in sessions[GROUP:]))
+    assert [len(rows) for rows, _ in desk.log.appended] == [GROUP] * IN_FLIGHT
+    desk.turn()
+    assert len(desk.log.appended) == IN_FLIGHT  # it is busy, however large the next group is
+    while desk.log.appended:
+        desk.log.release()
+    assert desk.facts == [opened(session=session) for session in sessions]
 
 
 def test_versions_count_up_in_each_session_and_positions_in_the_log(desk: Desk) -> None:
