@@ -63,7 +63,7 @@ _FIND: Final = "SELECT rowid, topic, state FROM stored_events WHERE originator_i
 
 _GROUP_BYTES: Final = 4 << 20  # what one commit takes from the socket at most, give or take a frame
 _RECEIVE_BYTES: Final = 256 << 10
-_CHECKPOINT_BYTES: Final = 64 << 20  # of write-ahead log; a longer one makes longer stalls, a shorter one more of them
+_CHECKPOINT_BYTES: Final = 128 << 20  # of write-ahead log; a longer one makes longer stalls, a shorter one more of them
 _PAGE: Final = 4096
 _QUIET_MS: Final = 1000
 

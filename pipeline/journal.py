@@ -14,10 +14,10 @@ from pipeline.log import Log, LogFailed, Row
 _log: Final = logging.getLogger(__name__)
 
 IN_FLIGHT: Final = 4
-"""Groups on their way to the log at once: one being committed, and three that its writer will take as one."""
+"""Large groups on their way to the log at once: one being committed, and three that its writer will take as one."""
 
 GROUP: Final = 16
-"""Records that are enough for a group before the turn of the loop ends: the log writes while the turn goes on."""
+"""Records that make a group large: it is appended before the turn of the loop ends, and while the log is busy."""
 
 
 class Recorded(NamedTuple):
@@ -37,8 +37,8 @@ class Lost(NamedTuple):
 class Journal:
     """Gathers the steps of each session into records.
 
-    A group of them is appended when the turn of the event loop ends, or earlier when it is large enough. While the log
-    has groups enough to do, steps gather; that is what makes a busy log cheap.
+    A group of them is appended at the end of the event loop's turn. While the log is busy steps gather, which makes it
+    cheap; a large group is appended all the same, so that the log never waits for one.
 
     Attributes:
         accepted: Steps that are complete, on their way to the log. For questions, and for effects that a weaker
@@ -88,7 +88,7 @@ class Journal:
             self._pending[session].append(step)
         else:
             self._pending[session] = [step]
-        if not self._scheduled and self._under_way < IN_FLIGHT:
+        if not self._scheduled and not self._under_way:
             self._scheduled = True
             self._soon(self._flush)
         self.accepted.emit(step)
@@ -101,7 +101,8 @@ class Journal:
 
     def _flush(self) -> None:
         self._scheduled = False
-        if not self._pending or self._under_way >= IN_FLIGHT or self._log.failure is not None:
+        most = IN_FLIGHT if len(self._pending) >= GROUP else 1
+        if not self._pending or self._under_way >= most or self._log.failure is not None:
             return
         pending, self._pending = self._pending, {}
         rows, broken = [], []
@@ -143,7 +144,7 @@ class Journal:
 
     def _durable(self, records: list[list[Step]], first: int) -> None:
         self._under_way -= 1
-        if self._pending and not self._scheduled:
+        if not self._scheduled:
             self._flush()  # first, so that the log writes while effects act
         for position, steps in enumerate(records, first):
             self.recorded.emit(Recorded(position, steps))
