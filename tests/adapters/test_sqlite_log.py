@@ -121,12 +121,28 @@ async def test_the_log_is_for_its_owner_alone(store: SqliteStore) -> None:
     assert stat.S_IMODE(store.path.parent.stat().st_mode) == 0o700
 
 
-async def test_the_write_ahead_log_is_emptied_when_there_is_time(store: SqliteStore) -> None:
+async def test_the_write_ahead_log_is_written_from_its_beginning_again_when_there_was_time(store: SqliteStore) -> None:
     async with store.open() as log:
-        await appended(log, rows(A, 1))
-        assert store.ahead() > 0
-        await until(lambda: store.ahead() == 0)
-        assert await appended(log, rows(A, 2)) == 2
+        for number in range(1, 20):
+            await appended(log, rows(A, number))
+        size = store.ahead()
+        await until(lambda: rows_without_the_write_ahead_log(store.path) == 19)
+        await asyncio.sleep(0.1)  # what moved the rows is over, and the writer waits
+        for number in range(20, 30):
+            assert await appended(log, rows(A, number)) == number
+        assert store.ahead() == size > 0
+    assert not Path(f"{store.path}-wal").exists()
+
+
+def rows_without_the_write_ahead_log(path: Path) -> int:
+    """The rows that are in the database itself."""
+    with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as db:
+        try:
+            found: int = db.execute("SELECT count(*) FROM stored_events").fetchone()[0]
+        except sqlite3.Error:  # it is being written
+            found = 0
+    db.close()
+    return found
 
 
 async def test_a_row_of_another_program_fails_the_log(store: SqliteStore) -> None:
