@@ -33,6 +33,9 @@ class SqliteStore:
         """Bytes in the write-ahead log."""
         return Path(f"{self.path}-wal").stat().st_size
 
+    def has_write_ahead_log(self) -> bool:
+        return Path(f"{self.path}-wal").exists()
+
     def close(self) -> None:
         for reader in self.readers:
             reader.close()

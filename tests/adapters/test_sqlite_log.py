@@ -131,7 +131,7 @@ async def test_the_write_ahead_log_is_written_from_its_beginning_again_when_ther
         for number in range(20, 30):
             assert await appended(log, rows(A, number)) == number
         assert store.ahead() == size > 0
-    assert not Path(f"{store.path}-wal").exists()
+    assert not store.has_write_ahead_log()
 
 
 def rows_without_the_write_ahead_log(path: Path) -> int:
