@@ -74,7 +74,7 @@ class App:
         self._policy = policy = Policy(settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings))
         self.reloads = 0
         self._pressure = Level.NORMAL
-        self.database: "ConnectionPool | None" = None
+        self.database: ConnectionPool | None = None
         self._followers: list[Callable[[Settings], None]] = []
         self.shared = shared or in_memory(settings)
         self.limits, cache = self.shared.limits, self.shared.cache

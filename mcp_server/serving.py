@@ -131,7 +131,8 @@ async def _open_database(app: App, opened: AsyncExitStack) -> None:
     settings = app.settings
     if settings.database_url is None:
         return
-    from mcp_server.performance.connection_pool import ConnectionPool, ConnectionPoolConfig
+    from mcp_server.performance.connection_pool import ConnectionPool
+    from mcp_server.performance.pool_config import ConnectionPoolConfig
 
     config = ConnectionPoolConfig.from_settings(msgspec.structs.asdict(settings.database))
     pool = app.database = ConnectionPool(config, settings.database_url.get_secret_value())
@@ -240,7 +241,7 @@ def _reloading(app: App, read_again: Callable[[], Settings]) -> Iterator[None]:
             try:
                 found = app.reload(await asyncio.to_thread(read_again))
             except SettingsError as error:
-                _log.error("settings are as they were", reason=str(error))  # noqa: TRY400 - its text says where
+                _log.error("settings are as they were", reason=str(error))
             else:
                 _log.info("settings read anew", applied=list(found.applied), needs_restart=list(found.needs_restart))
 

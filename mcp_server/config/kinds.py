@@ -71,7 +71,5 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
 Wait = Annotated[float, Field(ge=0, allow_inf_nan=False), _Number]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Limits = Annotated[tuple[Limit, ...], NoDecode, PlainValidator(_limits), PlainSerializer(msgspec.to_builtins)]
-Models = Annotated[
-    tuple[CompletionModel, ...], NoDecode, PlainValidator(_models), PlainSerializer(msgspec.to_builtins)
-]
+Models = Annotated[tuple[CompletionModel, ...], NoDecode, PlainValidator(_models), PlainSerializer(msgspec.to_builtins)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_nothing)]

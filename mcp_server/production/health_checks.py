@@ -128,7 +128,7 @@ class ProjectionLagCheck(HealthCheck):
 
 
 class DatabaseCheck(HealthCheck):
-    """Whether the database of a pool answers; a server that records elsewhere goes on without, so it is not critical."""
+    """Whether the database of a pool answers. The server records elsewhere and goes on without: it is not critical."""
 
     def __init__(self, pool: "ConnectionPool", name: str = "database") -> None:
         super().__init__(name, timeout=5.0, critical=False)

@@ -11,6 +11,7 @@ from operators.stage import Decision, Stage, stage
 
 Keys = tuple[tuple[str, str], ...]
 
+
 class Places(dict[RequestId | None, Keys]):
     """The places that a session's requests hold, or may be given any moment.
 

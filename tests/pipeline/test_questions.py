@@ -35,7 +35,7 @@ class Shared:
         self.asked.append((key, asker, at))
         self.lookups.append(answer)
 
-    def fill(self, key: str, asker: Asker, payload: bytes, ttl: float, at: float) -> None:
+    def fill(self, key: str, asker: Asker, payload: bytes, ttl: float, at: float, tags: tuple[str, ...] = ()) -> None:
         raise AssertionError("asking fills nothing")
 
     def release(self, key: str, asker: Asker) -> None:
