@@ -12,7 +12,7 @@ from aiohttp import web
 from tests.children import LONG, Child, running
 from tests.serving import Socket, handshake
 
-BAD = "---\nname: bad\n---\n{{"
+BAD = "---\nname: [\n---\ntext"
 
 
 async def asked(child: Child, path: str) -> dict[str, Any]:
