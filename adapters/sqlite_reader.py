@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Self
 from urllib.parse import quote
 
@@ -46,6 +47,9 @@ class SqliteReader:
             UnreadableLog: There is none that can be read; so may every method, when the file breaks later.
         """
         self._path = path.absolute()
+        # SQLite could do without it. Python keeps the statement of a query for the next who asks the same: two threads
+        # would step through one.
+        self._asking = Lock()
         if not self._path.is_file():
             raise UnreadableLog(f"there is no log at {self._path}; name a file that a server has written")
         try:
@@ -101,7 +105,8 @@ class SqliteReader:
 
     def _value(self, query: str, *values: object) -> Any:
         try:
-            return self._db.execute(query, values).fetchone()[0]
+            with self._asking, closing(self._db.execute(query, values)) as rows:
+                return rows.fetchone()[0]
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
 
@@ -110,7 +115,7 @@ class SqliteReader:
         chunk = []
         size = 0
         try:
-            with closing(self._db.execute(query, values)) as rows:
+            with self._asking, closing(self._db.execute(query, values)) as rows:
                 for row in rows:
                     chunk.append(Record(*row))
                     size += len(row[3])
@@ -132,7 +137,7 @@ class SqliteReader:
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """A connection that can neither write nor checkpoint."""
-    # SQLite serializes the calls; the connection is shared with threads that read for the event loop.
+    # Threads that read for the event loop share the connection, and take turns.
     db = sqlite3.connect(read_only(path), uri=True, isolation_level=None, check_same_thread=False)
     db.execute("PRAGMA query_only = ON")
     db.execute("PRAGMA wal_autocheckpoint = 0")

@@ -63,8 +63,12 @@ async def test_several_readers_follow_one_writer_from_other_threads(store: Sqlit
     async with store.open() as log:
         await appended(log, rows(A, *range(1, 1001)))
         reader = store.read()
-        found = await asyncio.gather(*(asyncio.to_thread(lambda: list(reader.records())) for _ in range(4)))
-    assert [len(records) for records in found] == [1000] * 4
+
+        def read() -> int:
+            return sum(len(list(reader.records())) + reader.last() for _ in range(50))
+
+        found = await asyncio.gather(*(asyncio.to_thread(read) for _ in range(4)))
+    assert found == [50 * 2000] * 4
 
 
 async def test_a_log_can_be_read_after_its_writer_was_killed(store: SqliteStore) -> None:
