@@ -1,4 +1,5 @@
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -12,3 +13,7 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("tests")
+
+# A shell without job control starts what it runs in the background with SIGINT ignored, and children inherit that:
+# those that are to be interrupted would go on for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
