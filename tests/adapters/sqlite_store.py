@@ -31,10 +31,14 @@ class SqliteStore:
 
     def ahead(self) -> int:
         """Bytes in the write-ahead log."""
-        return Path(f"{self.path}-wal").stat().st_size
+        return self._write_ahead_log.stat().st_size
 
     def has_write_ahead_log(self) -> bool:
-        return Path(f"{self.path}-wal").exists()
+        return self._write_ahead_log.exists()
+
+    @property
+    def _write_ahead_log(self) -> Path:
+        return Path(f"{self.path}-wal")
 
     def close(self) -> None:
         for reader in self.readers:

@@ -2,6 +2,7 @@ import asyncio
 import sqlite3
 import stat
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from signal import SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGSTOP, SIGTERM
 from tempfile import TemporaryDirectory
@@ -136,13 +137,11 @@ async def test_the_write_ahead_log_is_written_from_its_beginning_again_when_ther
 
 def rows_without_the_write_ahead_log(path: Path) -> int:
     """The rows that are in the database itself."""
-    with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as db:
         try:
-            found: int = db.execute("SELECT count(*) FROM stored_events").fetchone()[0]
+            return int(db.execute("SELECT count(*) FROM stored_events").fetchone()[0])
         except sqlite3.Error:  # it is being written
-            found = 0
-    db.close()
-    return found
+            return 0
 
 
 async def test_a_row_of_another_program_fails_the_log(store: SqliteStore) -> None:

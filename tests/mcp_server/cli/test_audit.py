@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.audit_projector import is_running, start_projector
+from adapters.audit_projector import _lock_path, is_running, start_projector
 from adapters.audit_schema import view_path
 from adapters.audit_view import AuditView
 from adapters.sqlite_reader import SqliteReader
@@ -105,7 +105,7 @@ def test_what_a_projector_does_not_come_to_is_done_without_it(
     run: Run, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcp_server.cli.view.PATIENCE", 0.1)
-    with view_path(log).with_name(f"{view_path(log).name}.projector").open("w") as held:
+    with _lock_path(view_path(log)).open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert is_running(view_path(log))
         ran = run("audit", "--json")
