@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -18,14 +19,19 @@ from typing import Final
 from adapters.audit_errors import UnreadableView, UnwritableView
 from adapters.audit_reader import AuditReader
 from adapters.audit_schema import view_path
-from adapters.audit_view import BATCH, AuditView
+from adapters.audit_view import AuditView
 from adapters.sqlite_reader import SqliteReader, UnreadableLog
+from adapters.turns import Turns
 
 NICENESS: Final = 10
 """How far it stands back where a system has no class for what is done in idle moments."""
 
 PACE: Final = 0.5
 """Seconds between looks into the log, unless a whole batch was waiting: small batches cost more than twice as much."""
+
+BATCH: Final = 2000
+"""Records that it takes in under one lock: with rests between, some tenths of a second, and a command may be waiting.
+Smaller ones cost more: each page is written once a transaction, and the log waits for the same disk."""
 
 _RETRY_SECONDS: Final = 5.0  # after a failure; a full disk may have room again
 
@@ -123,11 +129,23 @@ def main(log: Path) -> int:
 
 
 def _follow(log: Path) -> None:
-    with SqliteReader(log) as reader, AuditView(view_path(log), reader) as view:
+    with SqliteReader(log) as reader, AuditView(view_path(log), reader, pace=Turns(_growth(reader))) as view:
         pause = 0.0
         while not _ended(pause):
-            taken = view.advance() if view.behind or not view.indexed else 0
+            taken = view.advance(BATCH) if view.behind or not view.indexed else 0
             pause = 0.0 if taken == BATCH else PACE
+
+
+def _growth(reader: SqliteReader) -> Callable[[], bool]:
+    """Tells whether the log has grown since it was last asked."""
+    last = reader.last()
+
+    def grown() -> bool:
+        nonlocal last
+        before, last = last, reader.last()
+        return last > before
+
+    return grown
 
 
 def _stand_back() -> None:

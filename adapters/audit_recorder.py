@@ -12,6 +12,7 @@ from eventsourcing.sqlite import SQLiteCursor, SQLiteDatastore, SQLiteTrackingRe
 
 from adapters.audit_fold import CallRow, Fold, SessionRow
 from adapters.audit_schema import DROPPED, INDICES, NAME, TABLES, VERSION
+from adapters.turns import Pace, at_once
 from events.event import SessionId
 
 SPAN: Final = 128
@@ -82,18 +83,18 @@ class AuditRecorder(SQLiteTrackingRecorder):
             about = dict(map(tuple, c.fetchall()))
             return self._max_tracking_id(NAME, c) or 0, about.get("made", ""), about.get("newest", "")
 
-    def store(self, fold: Fold, position: int, digest: str) -> None:
-        """Store what changed, and that the view has come to the record at ``position`` with that digest.
+    def store(self, fold: Fold, position: int, digest: str, pace: Pace = at_once) -> None:
+        """Store what changed, at that pace, and that the view has come to the record at ``position`` with that digest.
 
         Raises:
             IntegrityError: It has come there already.
         """
         with self.datastore.transaction(commit=True) as c:
-            c.executemany(_INSERT_CALL, map(_call_values, fold.begun))
+            c.executemany(_INSERT_CALL, map(_call_values, pace(fold.begun)))
             c.executemany(_PUT_SPAN, _spans(c, fold.begun))
-            c.executemany(_UPDATE_CALL, map(_ended_values, fold.changed.values()))
+            c.executemany(_UPDATE_CALL, map(_ended_values, pace(fold.changed.values())))
             ended = [(row.latency, row.id) for row in fold.changed.values() if row.latency is not None]
-            c.executemany(_SLOWER, ended)
+            c.executemany(_SLOWER, pace(ended))
             c.executemany(_PUT_SESSION, map(_session_values, fold.touched.values()))
             c.execute("UPDATE about SET value = ? WHERE name = 'newest'", (digest,))
             self._insert_tracking(c, Tracking(NAME, position))

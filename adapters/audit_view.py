@@ -20,6 +20,7 @@ from eventsourcing.persistence import PersistenceError
 from adapters.audit_errors import BusyView, UnwritableView
 from adapters.audit_fold import Fold
 from adapters.audit_recorder import AuditRecorder
+from adapters.turns import Pace, at_once
 from events.record import UnreadableRecord, unpack
 from pipeline.log import LogReader, Record
 
@@ -42,13 +43,14 @@ class AuditView:
         unreadable: Positions of records that were left out because they are damaged.
     """
 
-    def __init__(self, path: Path, reader: LogReader, patience: float = 60.0) -> None:
+    def __init__(self, path: Path, reader: LogReader, patience: float = 60.0, pace: Pace = at_once) -> None:
         """Open the view at ``path``, or make it; one of another log or of an older version is made anew.
 
         Args:
             path: The view's file.
             reader: The log that it is a view of.
             patience: Seconds to wait while others write.
+            pace: How fast to work.
 
         Raises:
             BusyView: Another process was writing for all that time; so may every method.
@@ -57,6 +59,7 @@ class AuditView:
         self._path = path.absolute()
         self._reader = reader
         self._patience = patience
+        self._pace = pace
         self._held = 0
         self._made = ""
         self.position = 0
@@ -96,7 +99,7 @@ class AuditView:
         """Take in the next records of the log; returns how many there were. At its end, index what is not indexed."""
         with self.alone():
             self._keep_pace()
-            records = list(islice(self._reader.records(self.position), most))
+            records = list(self._pace(islice(self._reader.records(self.position), most)))
             if records:
                 self._take(records)
             if len(records) < most and not self.indexed:
@@ -162,7 +165,7 @@ class AuditView:
         self._fold = Fold(self._recorder.find, self._recorder.next_session())
 
     def _take(self, records: list[Record]) -> None:
-        for record in records:
+        for record in self._pace(records):
             try:
                 steps = unpack(record.state, record.session)
             except UnreadableRecord:
@@ -170,7 +173,7 @@ class AuditView:
             else:
                 self._fold.take(record.position, steps)
         position = records[-1].position
-        self._recorder.store(self._fold, position, _digest(records[-1]))
+        self._recorder.store(self._fold, position, _digest(records[-1]), self._pace)
         self._fold.settle()
         self.position = position
 

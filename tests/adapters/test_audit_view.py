@@ -23,6 +23,7 @@ from adapters.audit_recorder import AuditRecorder
 from adapters.audit_schema import view_path
 from adapters.audit_view import AuditView
 from adapters.memory_log import MemoryLog
+from adapters.turns import Turns
 from events.event import Origin
 from events.jsonrpc import FRAME_LIMIT, decode
 from events.observed import RequestOverflowed, RequestReceived
@@ -336,6 +337,22 @@ def test_a_view_far_behind_is_indexed_when_it_has_caught_up(tmp_path: Path, monk
         view.advance()
         assert view.indexed
         assert len(list(reader.calls({"principal": "1"}))) == 4
+
+
+def test_a_view_is_the_same_at_any_pace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.turns.STRETCH", 1)
+    live = played([("call", 1), ("flush", 0), ("returned", 1), ("flush", 0), ("call", 2)])
+    view_of(live, tmp_path / "view.db")
+    rests: list[float] = []
+    turns = Turns(lambda: True, sleep=rests.append)
+    with AuditView(tmp_path / "paced.db", live.reader(), pace=turns) as view:
+        while view.advance(2):
+            pass
+    assert len(rests) > 5
+    paced, plain = tables(tmp_path / "paced.db"), tables(tmp_path / "view.db")
+    assert {name: paced[name] for name in ("calls", "sessions", "spans")} == {
+        name: plain[name] for name in ("calls", "sessions", "spans")
+    }
 
 
 class TestAuditRecorder(TrackingRecorderTestCase):
