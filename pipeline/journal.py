@@ -16,7 +16,7 @@ _log: Final = logging.getLogger(__name__)
 IN_FLIGHT: Final = 4
 """Large groups on their way to the log at once: one being committed, and three that its writer will take as one."""
 
-GROUP: Final = 16
+GROUP: Final = 8
 """Records that make a group large: it is appended before the turn of the loop ends, and while the log is busy."""
 
 
