@@ -27,11 +27,13 @@ NICENESS: Final = 10
 """How far it stands back where a system has no class for what is done in idle moments."""
 
 PACE: Final = 0.5
-"""Seconds between looks into the log, unless a whole batch was waiting: small batches cost more than twice as much."""
+"""Seconds between looks into the log, unless a whole batch was waiting: a few records cost twice as much each."""
 
-BATCH: Final = 2000
-"""Records that it takes in under one lock: with rests between, some tenths of a second, and a command may be waiting.
-Smaller ones cost more: each page is written once a transaction, and the log waits for the same disk."""
+BATCH: Final = 500
+"""Records that it takes in under one lock: so few that a command which waits for the lock soon has its turn."""
+
+GAP: Final = 0.02
+"""Seconds between two batches, so that whoever waits for the lock finds it free."""
 
 _RETRY_SECONDS: Final = 5.0  # after a failure; a full disk may have room again
 
@@ -133,7 +135,7 @@ def _follow(log: Path) -> None:
         pause = 0.0
         while not _ended(pause):
             taken = view.advance(BATCH) if view.behind or not view.indexed else 0
-            pause = 0.0 if taken == BATCH else PACE
+            pause = GAP if taken == BATCH else PACE
 
 
 def _growth(reader: SqliteReader) -> Callable[[], bool]:

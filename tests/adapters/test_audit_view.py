@@ -15,6 +15,7 @@ from eventsourcing.tests.persistence import TrackingRecorderTestCase
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adapters import audit_projector, audit_view
 from adapters.audit_errors import BusyView, UnreadableView, UnwritableView
 from adapters.audit_fold import MALFORMED, PLACE_BITS
 from adapters.audit_projector import Projector, is_running, start_projector
@@ -437,6 +438,10 @@ def test_a_projector_that_is_killed_leaves_a_view_that_goes_on(log: Path) -> Non
         again.stop()
     with AuditReader(view_path(log)) as reader:
         assert len(list(reader.calls({}))) == 4
+
+
+def test_a_command_that_waits_for_the_lock_looks_more_than_once_between_two_batches() -> None:
+    assert audit_projector.GAP > 2 * audit_view._RETRY
 
 
 def test_the_lag_is_unknown_without_a_log_or_a_view(tmp_path: Path) -> None:
