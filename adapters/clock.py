@@ -12,8 +12,10 @@ class Clock:
 
     def __call__(self) -> float:
         now = time.time()
-        self._last = max(self._last, now)
-        return self._last
+        if now < self._last:
+            return self._last
+        self._last = now
+        return now
 
 
 def new_session_id(at: float) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from typing import Final
+from typing import Final, TypeAlias
 
 from adapters.sessions import ENDING
 from events.event import Decided, Observed
@@ -10,6 +10,10 @@ from events.observed import MessageMalformed, RequestOverflowed
 
 MOST_WAITING: Final = 16 * 1024 * 1024
 """Bytes that may wait for a client that does not read its stream; what comes on top is not sent."""
+
+
+Item: TypeAlias = tuple[Decided | None, bytes]
+"""A frame, and the decision that made it."""
 
 
 class Exchange:
@@ -20,25 +24,29 @@ class Exchange:
     def __init__(self, loop: asyncio.AbstractEventLoop, since: float) -> None:
         self._loop = loop
         self.since = since  # when a client began to wait in silence, in the event loop's seconds
-        self._frames: deque[tuple[Decided | None, bytes]] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._frames: deque[Item] | None = None  # few exchanges ever have one waiting
+        self._waiter: asyncio.Future[Item] | None = None
         self.bytes = 0
 
     def put(self, decision: Decided | None, frame: bytes) -> None:
         """Add a frame; with None, a sign of life."""
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result((decision, frame))
+            return
+        if self._frames is None:
+            self._frames = deque()
         self._frames.append((decision, frame))
         self.bytes += len(frame)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
-    async def get(self) -> tuple[Decided | None, bytes]:
-        """The next frame, with the decision that made it."""
-        if not self._frames:
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        decision, frame = self._frames.popleft()
-        self.bytes -= len(frame)
-        return decision, frame
+    def get(self) -> "asyncio.Future[Item]":
+        """The next frame, with the decision that made it; to be awaited before the one after it is asked for."""
+        self._waiter = waiter = self._loop.create_future()
+        if self._frames:
+            item = self._frames.popleft()
+            self.bytes -= len(item[1])
+            waiter.set_result(item)
+        return waiter
 
 
 class HttpOutlet:

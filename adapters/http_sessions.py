@@ -91,10 +91,11 @@ class HttpSessions:
                     session.close("nobody used it")
 
 
-def _client(raw: bytes) -> str:
+def _client(raw: bytes) -> bytes:
     """Who a stateless request says it comes from, as far as telling two clients on one connection apart goes."""
     at = raw.find(_CLIENT)
-    return raw[at : at + 200].split(b"}", 1)[0].decode(errors="replace") if at >= 0 else ""
+    end = raw.find(b"}", at, at + 200)
+    return raw[at : end if end > 0 else at + 200] if at >= 0 else b""
 
 
 def _trace(raw: bytes) -> str:

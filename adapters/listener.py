@@ -5,7 +5,7 @@ import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -37,7 +37,12 @@ class Connection(RequestHandler):
         self.opened = manager.now()
         self.greeted = False
         self.reading: float | None = None
-        self.sessions: dict[str, Session] | None = None
+        self.sessions: dict[bytes, Session] | None = None
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Go on after a pause. aiohttp asks for it twice with each body, and parses again, paused or not."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The peer is gone, and with it the sessions that lived here."""
@@ -112,7 +117,7 @@ class Listener(web.Server):
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers
-        connection = cast(Connection, request.protocol)
+        connection: Connection = request.protocol  # type: ignore[assignment]  # we make no others
         connection.greeted = True
         if problem := self._guard.problem(headers.get("Host"), headers.get("Origin")):
             status, reason = problem

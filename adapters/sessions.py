@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
+from reactivex.abc import DisposableBase
 
 from adapters.clock import Clock, new_session_id
 from events import codes
@@ -171,6 +172,7 @@ class Gate:
         self.sessions: dict[SessionId, Session] = {}
         self._policy = policy
         self._durable: dict[int, asyncio.Future[bool]] = {}
+        self._watch: DisposableBase | None = None
 
     def open(
         self,
@@ -205,15 +207,18 @@ class Gate:
         if self.journal.failure is not None:
             return False
         waiter = self._durable[id(fact)] = asyncio.get_running_loop().create_future()
+        if self._watch is None:  # only while somebody waits: most of what is recorded nobody asks about
+            self._watch = self.journal.recorded.subscribe(self._on_recorded)
         return bool(await waiter)
 
-    def on_recorded(self, record: Recorded) -> None:
-        """To be subscribed to what the journal has recorded."""
-        if self._durable:
-            for step in record.steps:
-                waiter = self._durable.pop(id(step.fact), None)
-                if waiter is not None and not waiter.done():
-                    waiter.set_result(True)
+    def _on_recorded(self, record: Recorded) -> None:
+        for step in record.steps:
+            waiter = self._durable.pop(id(step.fact), None)
+            if waiter is not None and not waiter.done():
+                waiter.set_result(True)
+        if not self._durable and self._watch is not None:
+            self._watch.dispose()
+            self._watch = None
 
     def on_lost(self, lost: Lost) -> None:
         """A session cannot be recorded: answer everything that it is owed, and end it."""

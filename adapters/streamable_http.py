@@ -5,10 +5,10 @@ once it has something to tell before its answer; until then the status is still 
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final, cast
+from collections.abc import Awaitable, Sequence
+from typing import Final
 
-from aiohttp import web
+from aiohttp import StreamReader, hdrs, web
 
 from adapters.http_answers import SESSION_HEADER, answer, unacceptable
 from adapters.http_exchange import Exchange, HttpOutlet
@@ -35,7 +35,9 @@ it open."""
 
 _HOMELESS: Final = "this belongs to a session, and none is named: send Mcp-Session-Id, which the handshake told"
 
-_ROUTING: Final = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
+_VERSION: Final = "MCP-Protocol-Version"
+_METHOD: Final = "Mcp-Method"
+_NAME: Final = "Mcp-Name"
 
 _STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -53,10 +55,11 @@ class HttpEndpoint:
         self._open_exchanges: set[Exchange] = set()
         self._now = asyncio.get_running_loop().time
 
-    async def __call__(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+    def __call__(self, request: web.BaseRequest, connection: Connection) -> Awaitable[web.StreamResponse]:
         """Answer one HTTP request."""
-        if request.method == "POST":
-            return await self._post(request, connection)
+        return self._post(request, connection) if request.method == "POST" else self._without_message(request)
+
+    async def _without_message(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "DELETE" and (token := request.headers.get(SESSION_HEADER)):
             ended = self.sessions.end(token, "the client ended it")
             return web.Response(status=204) if ended else plain(404, "there is no such session")
@@ -73,12 +76,16 @@ class HttpEndpoint:
 
     async def _post(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
         head = request.headers
-        if problem := unacceptable(head.get("Content-Type", ""), head.get("Accept", "*/*")):
+        if problem := unacceptable(head.get(hdrs.CONTENT_TYPE, ""), head.get(hdrs.ACCEPT, "*/*")):
             return plain(*problem)
-        raw = await self._body(request, connection)
+        content = request.content
+        whole = content.is_eof()  # all of it came with the head
+        raw = content.read_nowait() if whole else await self._body(content, connection)
         if len(raw) > READ_LIMIT:
             return await self._too_long(request, raw)
-        headers = Headers(*(_text(head.getall(name, ())) for name in _ROUTING))
+        headers = Headers(
+            _text(head.getall(_VERSION, ())), _text(head.getall(_METHOD, ())), _text(head.getall(_NAME, ()))
+        )
         if headers.protocol_version is not None and headers.protocol_version not in LEGACY:
             session = self.sessions.stateless(request, connection, raw)
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
@@ -89,14 +96,12 @@ class HttpEndpoint:
             return await self._exchange(request, legacy, legacy.read(raw, headers), modern=False)
         return await self._first(request, raw, headers)
 
-    async def _body(self, request: web.BaseRequest, connection: Connection) -> bytes:
+    async def _body(self, content: StreamReader, connection: Connection) -> bytes:
         """The body, or as much of it as shows that it is longer than anything that is read."""
-        if request.content.is_eof():  # all of it came with the head
-            return request.content.read_nowait()
         chunks, length = [], 0
         connection.reading = self._now()
         try:
-            while length <= READ_LIMIT and (chunk := await request.content.readany()):
+            while length <= READ_LIMIT and (chunk := await content.readany()):
                 chunks.append(chunk)
                 length += len(chunk)
         finally:
@@ -152,7 +157,7 @@ class HttpEndpoint:
         token: str = "",
         status: int = 0,
     ) -> web.StreamResponse:
-        outlet = cast(HttpOutlet, session.outlet)
+        outlet: HttpOutlet = session.outlet  # type: ignore[assignment]  # HttpSessions opened it
         outlet.used = self._now()
         if isinstance(fact, MessageMalformed) and not fact.answer:
             return await self._take(session, fact, fact.problem)

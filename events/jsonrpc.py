@@ -54,7 +54,7 @@ def decode(raw: bytes, session: SessionId, at: float, headers: Headers | None = 
     try:
         opening = raw.count(b"[") + raw.count(b"{")
         # Before each value but the first stands one of these: with so few, in strings or not, all is well.
-        if opening > DEPTH_LIMIT or opening + raw.count(b",") > VALUE_LIMIT:
+        if opening > DEPTH_LIMIT or (len(raw) > VALUE_LIMIT and opening + raw.count(b",") > VALUE_LIMIT):
             check_structure(raw)
         body = parse(raw)
     except (ValueError, RecursionError) as error:

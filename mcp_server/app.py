@@ -127,7 +127,6 @@ class App:
         served = extended(settings, offer, running)
         self.calls = Calls(served, ingress, self.clock, settings.call_timeout)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
-        self.journal.recorded.subscribe(self.gate.on_recorded)
         self.journal.lost.subscribe(self.gate.on_lost)
         self.journal.lost.subscribe(self._lost)
         log.on_failure(self._failed)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from events import codes
@@ -22,7 +22,7 @@ Key = tuple[SessionId, RequestId | None]
 class Catalogue(Protocol):
     """Whatever can carry out a request."""
 
-    async def answer(self, call: Call, teller: Teller) -> Answer:
+    def answer(self, call: Call, teller: Teller) -> Awaitable[Answer]:
         """Carry out a call.
 
         Raises:

@@ -86,10 +86,10 @@ def _item(handshake: Handshake, message: Message, known: Known) -> str:
 def _modern(message: Message, headers: Headers | None, known: frozenset[str]) -> str:
     """The version of a stateless request. The order of the tests is the specification's: the first failure is told."""
     meta, method = message.meta, message.method
-    for key, kind in ((META_VERSION, str), (META_CAPABILITIES, dict)):
-        if not isinstance(meta.get(key), kind):
-            problem = "lacks" if key not in meta else "has the wrong type for"
-            raise _Refused(codes.INVALID_PARAMS, f"params._meta {problem} {key!r}")
+    if type(meta.get(META_VERSION)) is not str:
+        raise _misfit(meta, META_VERSION)
+    if type(meta.get(META_CAPABILITIES)) is not dict:
+        raise _misfit(meta, META_CAPABILITIES)
     version: str = meta[META_VERSION]
     if headers is not None:
         _check_headers(headers, message, version)
@@ -101,19 +101,25 @@ def _modern(message: Message, headers: Headers | None, known: frozenset[str]) ->
     return version
 
 
+def _misfit(meta: dict[str, Any], key: str) -> _Refused:
+    problem = "has the wrong type for" if key in meta else "lacks"
+    return _Refused(codes.INVALID_PARAMS, f"params._meta {problem} {key!r}")
+
+
 def _check_headers(headers: Headers, message: Message, version: str) -> None:
-    named = message.name if message.method in NAMED else None
-    expected = (
-        ("MCP-Protocol-Version", headers.protocol_version, version),
-        ("Mcp-Method", headers.method, message.method),
-    )
-    for header, sent, body in expected:
-        if sent != body:
-            problem = "is missing" if sent is None else f"says {sent[:64]!r} where the body says {body[:64]!r}"
-            raise _Refused(codes.HEADER_MISMATCH, f"the header {header} {problem}")
-    if named is not None and (headers.name is None or _plain(headers.name) != named):
-        problem = "is missing" if headers.name is None else f"does not name {named[:64]!r}, as the body does"
+    method, name = message.method, message.name
+    if headers.protocol_version != version:
+        raise _mismatch("MCP-Protocol-Version", headers.protocol_version, version)
+    if headers.method != method:
+        raise _mismatch("Mcp-Method", headers.method, method)
+    if method in NAMED and (headers.name is None or _plain(headers.name) != name):
+        problem = "is missing" if headers.name is None else f"does not name {name[:64]!r}, as the body does"
         raise _Refused(codes.HEADER_MISMATCH, f"the header Mcp-Name {problem}")
+
+
+def _mismatch(header: str, sent: str | None, body: str) -> _Refused:
+    problem = "is missing" if sent is None else f"says {sent[:64]!r} where the body says {body[:64]!r}"
+    return _Refused(codes.HEADER_MISMATCH, f"the header {header} {problem}")
 
 
 def _plain(value: str) -> str | None:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
 
+from msgspec import Struct
+
 from events.event import SessionId, Step
 from events.observed import SessionClosed
 from events.record import pack
@@ -20,7 +22,7 @@ GROUP: Final = 8
 """Records that make a group large: it is appended before the turn of the loop ends, and while the log is busy."""
 
 
-class Recorded(NamedTuple):
+class Recorded(Struct, frozen=True, gc=False):
     """Steps of one session that are durable. ``position`` is their record's number in the log."""
 
     position: int
@@ -128,7 +130,7 @@ class Journal:
     def _row(self, session: SessionId, steps: list[Step]) -> Row:
         state = pack(steps)
         version = self._versions.get(session, 0) + 1
-        if isinstance(steps[-1].fact, SessionClosed):
+        if type(steps[-1].fact) is SessionClosed:
             self._versions.pop(session, None)
         else:
             self._versions[session] = version

@@ -1,6 +1,6 @@
 """All that a server offers, and the answer to every request for it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from events.codes import INVALID_PARAMS, METHOD_NOT_FOUND
@@ -15,7 +15,7 @@ from mcp_server.features.validate import clip
 from operators.policy import CacheRule
 from operators.versions import MODERN
 
-Handler = Callable[[Call, Teller], Awaitable[Answer]]
+Handler = Callable[[Call, Teller], Coroutine[Any, Any, Answer]]
 
 
 class Catalogue:
@@ -46,7 +46,7 @@ class Catalogue:
             **dict.fromkeys(LISTS, self._list),
         }
 
-    async def answer(self, call: Call, teller: Teller) -> Answer:
+    def answer(self, call: Call, teller: Teller) -> Coroutine[Any, Any, Answer]:
         """Carry out a request.
 
         Raises:
@@ -55,7 +55,7 @@ class Catalogue:
         handler = self._handlers.get(call.method)
         if handler is None:
             raise CallRefused(METHOD_NOT_FOUND, f"unknown method: {clip(call.method, 128)}")
-        return await handler(call, teller)
+        return handler(call, teller)
 
     def result(self, members: dict[str, Any], version: str) -> Answer:
         """A result that ends as all of this server's do; ``members`` has at least one.
@@ -89,12 +89,12 @@ class Catalogue:
         tool = self._tools.get(name) if method == "tools/call" else None
         return self.is_read_only(method, name) or (tool is not None and tool.options.get("idempotent", False))
 
-    async def _call_tool(self, call: Call, teller: Teller) -> Answer:
+    def _call_tool(self, call: Call, teller: Teller) -> Coroutine[Any, Any, Answer]:
         name = call.params.get("name")
         tool = self._tools.get(name) if type(name) is str else None
         if tool is None:
             raise unknown("tool", text_param(call.params, "name"), self._tools)
-        return await tool.call(call, teller)
+        return tool.call(call, teller)
 
     async def _list(self, call: Call, _teller: Teller) -> Answer:
         return Answer(self._lists[call.method, call.version].page(call.params))
