@@ -10,11 +10,11 @@ from operators.answer_from_cache import answer_from_cache
 from operators.authorize import authorize
 from operators.dispatch import dispatch
 from operators.emit_chunks import emit_chunks
-from operators.limits.return_permits import return_permits
 from operators.measure import Meter, measure
 from operators.policy import Policy
 from operators.rate_limit import rate_limit
 from operators.respond import respond
+from operators.return_permits import return_permits
 from operators.stage import fuse
 
 

@@ -21,10 +21,10 @@ from operators.answer_from_cache import answer_from_cache
 from operators.authorize import authorize
 from operators.dispatch import dispatch
 from operators.emit_chunks import emit_chunks
-from operators.limits.return_permits import return_permits
 from operators.policy import CacheRule, Limit
 from operators.rate_limit import rate_limit
 from operators.respond import respond
+from operators.return_permits import return_permits
 from operators.stage import Stage, fuse, no_state, stage
 from pipeline.hot import Hot
 from pipeline.ingress import Ingress
