@@ -72,11 +72,13 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
-def test_the_server_starts_and_answers_as_shown(checkout: Path) -> None:
+def test_the_server_starts_and_answers_as_shown(checkout: Path, redis_url: str, postgres_url: str) -> None:
+    """The names of the hosts that are shown are those of the containers; here they are servers of the tests."""
     write_configuration(checkout)
     port, metrics = free_ports()
     command = with_word("python -m mcp_server.server").replace("8080", str(port))
     own = {"LOG_FILE": str(checkout / "app.log"), "MCP_METRICS_PORT": str(metrics), "MCP_STORE": "sqlite:///events.db"}
+    own |= {"REDIS_URL": redis_url, "DATABASE_URL": postgres_url}
     with subprocess.Popen(
         ["sh", "-c", f"exec {command.splitlines()[-1]}"],
         cwd=checkout,

@@ -13,11 +13,11 @@ from msgspec.structs import replace
 
 from events.event import Decided, Event, Observed, Origin, Step
 from events.message import Message
-from events.observed import CacheMissed, Headers, RequestOverflowed
+from events.observed import CacheMissed, Headers, PolicyReplaced, RequestOverflowed
 from events.record import pack
 from mcp_server import __version__
 from operators.measure import NoMeter
-from operators.policy import Limit
+from operators.policy import Limit, dump
 from pipeline.chain import chain
 from tests.facts import (
     SESSION,
@@ -89,6 +89,7 @@ HISTORY: tuple[Observed, ...] = (
     modern(13, "stream/start", at=8.0),
     yielded(13, at=8.25),
     returned(13, at=8.5),
+    PolicyReplaced(origin(None, 8.75), dump(POLICY)),
     closed(9.0),
 )
 

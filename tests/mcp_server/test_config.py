@@ -122,6 +122,8 @@ def test_every_setting_can_be_given_as_a_variable(setting: str) -> None:
         "rate_limit_algorithm": "leaky_bucket",
         "log_level": "error",
         "environment": "staging",
+        "limits_when_away": "fail_closed",
+        "completion_models": '[{"name":"own","base_url":"http://localhost:8000/v1"}]',
     }
     default = getattr(Given(), setting)
     plain = {bool: "false" if default else "true", int: "9", float: "9.5"}.get(type(default), "9")

@@ -14,14 +14,14 @@ from adapters.memory_cache import MemoryCache
 from adapters.memory_limits import MemoryLimits
 from events.decided import ErrorReady, PermitAsked, PermitReturned, RequestCancelled, ResponseReady, StageFailed
 from events.event import Event, Observed, Step
-from events.observed import PermitGiven, RequestReceived, SessionClosed
+from events.observed import PermitGiven, PolicyReplaced, RequestReceived, SessionClosed
 from operators.admit import admit
 from operators.admitted import Admitted
 from operators.answer_from_cache import answer_from_cache
 from operators.authorize import authorize
 from operators.dispatch import dispatch
 from operators.emit_chunks import emit_chunks
-from operators.policy import CacheRule, Limit
+from operators.policy import CacheRule, Limit, Policy, dump
 from operators.rate_limit import rate_limit
 from operators.respond import respond
 from operators.return_permits import return_permits
@@ -81,8 +81,15 @@ def test_what_was_refused_was_never_taken() -> None:
     assert through(return_permits(BOTH), ASKED, refusal, end) == [ASKED, refusal, end]
 
 
-def test_where_nothing_is_limited_at_once_nothing_is_known() -> None:
-    assert return_permits((CALLS,)).knows == {}
+def test_where_nothing_is_limited_at_once_nothing_is_given_back() -> None:
+    end = ResponseReady(origin(1))
+    assert through(return_permits((CALLS,)), ASKED, end, closed()) == [ASKED, end, closed()]
+
+
+def test_after_a_reload_the_places_of_the_new_policy_are_given_back() -> None:
+    reloaded = PolicyReplaced(origin(None), dump(Policy(limits=BOTH)))
+    out = through(return_permits((CALLS,)), reloaded, ASKED, ResponseReady(origin(1)))
+    assert out[-1] == BACK
 
 
 class Slow:
