@@ -39,11 +39,6 @@ class Connection(RequestHandler):
         self.reading: float | None = None
         self.sessions: dict[bytes, Session] | None = None
 
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Go on after a pause. aiohttp asks for it twice with each body, and parses again, paused or not."""
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
-
     def connection_lost(self, exc: BaseException | None) -> None:
         """The peer is gone, and with it the sessions that lived here."""
         super().connection_lost(exc)

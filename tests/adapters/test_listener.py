@@ -143,19 +143,28 @@ async def test_what_is_no_http_is_a_bad_request(sent: bytes) -> None:
         assert (await soon(reader.readline())).startswith(b"HTTP/1.0 400")
 
 
-async def test_requests_may_come_one_behind_the_other_on_a_connection() -> None:
+@pytest.mark.parametrize("padding", [0, 131_000, 2_000_000])
+@pytest.mark.parametrize("many", [3, 40])
+async def test_requests_may_come_one_behind_the_other_on_a_connection(many: int, padding: int) -> None:
+    """Also when aiohttp has stopped parsing them, behind a body that it cannot buffer or with 32 of them queued."""
     async with serving() as served:
-        many = b""
-        for number in range(3):
-            body, headers = stateless(number, "tools/list")
-            headers |= {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body))}
-            head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            many += f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + body
-        async with raw(served, many) as reader:
-            for number in range(3):
+        reader, writer = await soon(asyncio.open_connection("127.0.0.1", served.port))
+        for burst in range(2):
+            numbers = range(burst * many, (burst + 1) * many)
+            writer.write(b"".join(_post(number, padding if number == numbers[0] else 0) for number in numbers))
+            for number in numbers:
                 await soon(reader.readuntil(b"\r\n\r\n"))
                 answer = json.loads((await soon(reader.readuntil(b"}}}}"))).decode())
                 assert answer["id"] == number
+        writer.close()
+        await soon(_closed(writer))
+
+
+def _post(number: int, padding: int) -> bytes:
+    body, headers = stateless(number, "tools/list", {"padding": "x" * padding})
+    headers |= {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(len(body))}
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"POST /mcp HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 async def test_a_body_may_come_in_chunks() -> None:
