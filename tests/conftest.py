@@ -1,4 +1,5 @@
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,10 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("tests")
+
+# A shell without job control starts what it runs in the background with SIGINT ignored, and children inherit that:
+# those that are to be interrupted would go on for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
