@@ -5,7 +5,7 @@ import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -108,7 +108,7 @@ class Listener(web.Server):
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         headers = request.headers
-        connection: Connection = request.protocol  # type: ignore[assignment]  # we make no others
+        connection = cast(Connection, request.protocol)
         connection.greeted = True
         if problem := self._guard.problem(headers.get("Host"), headers.get("Origin")):
             status, reason = problem

@@ -6,7 +6,7 @@ once it has something to tell before its answer; until then the status is still 
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import StreamReader, hdrs, web
 
@@ -157,7 +157,7 @@ class HttpEndpoint:
         token: str = "",
         status: int = 0,
     ) -> web.StreamResponse:
-        outlet: HttpOutlet = session.outlet  # type: ignore[assignment]  # HttpSessions opened it
+        outlet = cast(HttpOutlet, session.outlet)
         outlet.used = self._now()
         if isinstance(fact, MessageMalformed) and not fact.answer:
             return await self._take(session, fact, fact.problem)

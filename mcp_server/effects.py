@@ -68,11 +68,8 @@ class Effects:
 
     def on_recorded(self, record: Recorded) -> None:
         """Act on steps that are durable."""
-        act = self._act
         for step in record.steps:
-            for decision in step.decisions:
-                if effect := act.get(type(decision)):
-                    self._do(effect, decision, step.fact)
+            self._on_accepted(step)
 
     def on_lost(self, lost: Lost) -> None:
         """Let go of what a session held that cannot be recorded: others may wait for a result that it was to find."""

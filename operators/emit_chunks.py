@@ -1,7 +1,6 @@
 """Emit what a call tells before it is over: parts of its result, progress, log messages."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from events.decided import (
     ChunkEmitted,
@@ -30,10 +29,6 @@ class Call:
         self.level = level
         self.chunks = 0
         self.progress = float("-inf")
-
-
-_SILENT: Final = Call(None, None)
-"""Of a call whose client wants to hear nothing; it never changes."""
 
 
 class Listening:
@@ -75,12 +70,11 @@ def _admitted(listening: Listening, event: Admitted) -> Sequence[Event]:
         listening.level = str(event.message.params.get("level"))
     elif meta := event.message.meta:
         token = meta.get("progressToken")
-        usable = token if token is not None and is_id(token) else None  # as short as an id: each part repeats it
+        usable = token if is_id(token) else None  # as short as an id, because each part repeats it
         modern = event.version in MODERN
         if usable is not None or modern:
             level = meta.get(META_LOG_LEVEL) if modern else listening.level
-            wants_nothing = usable is None and level is None
-            listening.calls[event.origin.request] = _SILENT if wants_nothing else Call(usable, level)
+            listening.calls[event.origin.request] = Call(usable, level)
     return (event,)
 
 
