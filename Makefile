@@ -56,6 +56,7 @@ lock:  ## Write the locks anew, keeping versions that still fit; ARGS=--upgrade 
 	$(VENV)-lock/bin/$(COMPILE) pyproject.toml --group bench --constraints requirements/dev.txt --output-file requirements/bench.txt
 	$(VENV)-lock/bin/$(COMPILE) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	rm -rf $(VENV)-lock
+	cp requirements/run.txt requirements-production.txt
 
 clean:  ## Remove the environments and what tools left behind
 	rm -rf .venv .venv-* build dist

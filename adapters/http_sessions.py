@@ -29,6 +29,7 @@ class HttpSessions:
         idle: Seconds after which a session that is not used is closed.
 
     Attributes:
+        idle: As given; may be changed.
         legacy: The sessions that a handshake has begun, by handle.
     """
 
@@ -36,7 +37,7 @@ class HttpSessions:
         self.legacy: dict[str, Session] = {}
         self._traces: dict[str, Session] = {}
         self._gate = gate
-        self._idle = idle
+        self.idle = idle
         self._loop = asyncio.get_running_loop()
 
     def open(self, request: web.BaseRequest, trace: str = "") -> Session:
@@ -81,7 +82,7 @@ class HttpSessions:
 
     def sweep(self) -> None:
         """Close what nobody uses."""
-        late = self._loop.time() - self._idle
+        late = self._loop.time() - self.idle
         for sessions in (self.legacy, self._traces):
             for key, session in list(sessions.items()):
                 outlet = session.outlet

@@ -82,10 +82,14 @@ class Listener(web.Server):
             tcp_keepalive=True,
         )
         self._routes = routes
+        self.retune(guard, head_timeout, body_timeout, most_connections)
+        self.now = asyncio.get_running_loop().time
+
+    def retune(self, guard: Guard, head_timeout: float, body_timeout: float, most_connections: int) -> None:
+        """Go by these from here on. A connection that is open stays so, and its next request is looked at anew."""
         self._guard = guard
         self._timeouts = (head_timeout, body_timeout)
         self._most = most_connections
-        self.now = asyncio.get_running_loop().time
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)
@@ -115,7 +119,7 @@ class Listener(web.Server):
             return plain(status, reason)
         route = self._routes.get(request.path)
         if route is None:
-            return plain(404, f"there is nothing here; MCP is at {', '.join(sorted(self._routes))}")
+            return plain(404, f"there is nothing here; there is something at {', '.join(sorted(self._routes))}")
         return await route(request, connection)
 
 

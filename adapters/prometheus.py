@@ -1,12 +1,14 @@
 """Figures for Prometheus."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
+from adapters.metrics_histogram import Histogram
+from events.codes import NAMES
 from events.outcome import CACHED, OK, TOOL_ERROR
+from operators.methods import LEGACY_METHODS, MODERN_METHODS
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds of the latency buckets, in seconds."""
@@ -14,9 +16,20 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 MOST_NAMES: Final = 1000
 """Tools, prompts and resources that are told apart. Names that nothing answered to are never told apart."""
 
+MOST_METHODS: Final = 100
+"""Methods that are told apart: those of MCP, and others that something answered to."""
+
+OTHER: Final = "other"
+"""The label of what is not told apart."""
+
+_ANSWERED: Final = frozenset({OK, CACHED, TOOL_ERROR})
+
 
 class PrometheusMeter:
     """Counts in plain memory; turns into metrics only when it is asked, so that counting costs next to nothing.
+
+    What a client can choose (methods, names, codes) becomes a label only when something here answered to it, so that
+    no client can fill the metrics.
 
     Args:
         gauges: For each metric its help and what reads it.
@@ -25,15 +38,23 @@ class PrometheusMeter:
     def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]]) -> None:
         self._gauges = gauges
         self._requests: dict[tuple[str, str, str], int] = {}
+        self._methods = {"", *LEGACY_METHODS, *MODERN_METHODS}
         self._names: set[tuple[str, str]] = set()
-        self._seconds: dict[str, tuple[list[int], list[float]]] = {}
+        self._seconds: dict[str, Histogram] = {}
+        self._errors: dict[int, int] = {}
+        self._sent: dict[str, int] = {}
         self._open = 0
         self._opened = 0
 
     def answered(self, method: str, name: str, outcome: str, seconds: float) -> None:
         """A request ended after ``seconds``."""
+        if method not in self._methods:
+            if outcome in _ANSWERED and len(self._methods) < MOST_METHODS:
+                self._methods.add(method)
+            else:
+                method = OTHER
         if name and (method, name) not in self._names:
-            if outcome in (OK, CACHED, TOOL_ERROR) and len(self._names) < MOST_NAMES:
+            if outcome in _ANSWERED and len(self._names) < MOST_NAMES:
                 self._names.add((method, name))
             else:
                 name = ""
@@ -41,9 +62,17 @@ class PrometheusMeter:
         self._requests[key] = self._requests.get(key, 0) + 1
         series = self._seconds.get(method)
         if series is None:
-            series = self._seconds[method] = ([0] * (len(BUCKETS) + 1), [0.0])
-        series[0][bisect_left(BUCKETS, seconds)] += 1
-        series[1][0] += seconds
+            series = self._seconds[method] = Histogram(BUCKETS)
+        series.add(seconds)
+
+    def failed(self, code: int) -> None:
+        """A request was answered with an error."""
+        known = code if code in NAMES else 0  # a tool may choose any
+        self._errors[known] = self._errors.get(known, 0) + 1
+
+    def emitted(self, kind: str) -> None:
+        """A part of a result, a progress report or a log message went to a client."""
+        self._sent[kind] = self._sent.get(kind, 0) + 1
 
     def sessions(self, change: int) -> None:
         """A session opened or closed."""
@@ -58,19 +87,21 @@ class PrometheusMeter:
         for labels, count in self._requests.items():
             requests.add_metric(labels, count)
         yield requests
-        latency = HistogramMetricFamily("mcp_request_seconds", "From arrival to answer", labels=("method",))
-        for method, (counts, total) in self._seconds.items():
-            latency.add_metric((method,), _cumulative(counts), total[0])
+        latency = HistogramMetricFamily("mcp_request_duration_seconds", "From arrival to answer", labels=("method",))
+        for method, series in self._seconds.items():
+            latency.add_metric((method,), series.buckets(), series.total)
         yield latency
+        errors = CounterMetricFamily("mcp_errors", "JSON-RPC errors that were answered", labels=("code", "error"))
+        for code, count in self._errors.items():
+            errors.add_metric((str(code or OTHER), NAMES.get(code, OTHER)), count)
+        yield errors
+        sent = CounterMetricFamily(
+            "mcp_emitted", "What went to clients before the answer: chunk, progress, log", labels=("kind",)
+        )
+        for kind, count in self._sent.items():
+            sent.add_metric((kind,), count)
+        yield sent
         yield GaugeMetricFamily("mcp_sessions_open", "Sessions that are open", self._open)
         yield CounterMetricFamily("mcp_sessions_opened", "Sessions that were opened", self._opened)
         for name, (text, read) in self._gauges.items():
             yield GaugeMetricFamily(name, text, read())
-
-
-def _cumulative(counts: list[int]) -> list[tuple[str, float]]:
-    buckets, total = [], 0
-    for bound, count in zip((*map(str, BUCKETS), "+Inf"), counts, strict=True):
-        total += count
-        buckets.append((bound, float(total)))
-    return buckets

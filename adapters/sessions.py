@@ -19,6 +19,7 @@ from events.observed import (
     CallerLeft,
     Headers,
     MessageMalformed,
+    PolicyReplaced,
     RequestOverflowed,
     RequestReceived,
     SessionClosed,
@@ -57,15 +58,17 @@ class Session:
     """One recorded stream of messages, and its way out.
 
     Attributes:
+        peer: The address of the other side; empty where there is none.
         principal: Who is calling.
         pending: The requests that came and are owed an answer, by id.
         apart: What else came and is owed one, by identity.
     """
 
-    __slots__ = ("_gate", "_room", "apart", "closed", "id", "outlet", "pending", "principal")
+    __slots__ = ("_gate", "_room", "apart", "closed", "id", "outlet", "peer", "pending", "principal")
 
-    def __init__(self, gate: "Gate", id: SessionId, principal: str, outlet: Outlet) -> None:
+    def __init__(self, gate: "Gate", id: SessionId, peer: str, principal: str, outlet: Outlet) -> None:
         self.id = id
+        self.peer = peer
         self.principal = principal
         self.outlet = outlet
         self.pending: dict[RequestId, Message] = {}
@@ -171,16 +174,33 @@ class Gate:
         self._durable: dict[int, asyncio.Future[bool]] = {}
         self._watch: DisposableBase | None = None
 
-    def open(self, transport: str, peer: str, principal: str, outlet: Outlet, trace: str = "") -> Session:
-        """Begin a session."""
+    def open(
+        self,
+        transport: str,
+        peer: str,
+        principal: str,
+        outlet: Outlet,
+        trace: str = "",
+        *,
+        parent: SessionId = "",
+        version: str = "",
+    ) -> Session:
+        """Begin a session; see :class:`SessionOpened`."""
         at = self.clock()
-        session = Session(self, new_session_id(at), principal, outlet)
+        session = Session(self, new_session_id(at), peer, principal, outlet)
         self.sessions[session.id] = session
         _log.info("session opened", extra={"session": session.id, "transport": transport, "trace": trace})
         if self.journal.failure is None:
             origin = Origin(session.id, None, at)
-            self.ingress.push(SessionOpened(origin, transport, peer, principal, self._policy, trace))
+            opened = SessionOpened(origin, transport, peer, principal, self._policy, trace, parent, version)
+            self.ingress.push(opened)
         return session
+
+    def follow(self, policy: bytes) -> None:
+        """Have the sessions that are open, and those to come, follow another policy."""
+        self._policy = policy
+        for session in list(self.sessions.values()):
+            session.push(PolicyReplaced(Origin(session.id, None, self.clock()), policy))
 
     async def durable(self, fact: Observed) -> bool:
         """Wait until ``fact`` is recorded; False when it never will be."""

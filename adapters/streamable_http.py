@@ -51,7 +51,7 @@ class HttpEndpoint:
 
     def __init__(self, gate: Gate, idle: float) -> None:
         self._gate = gate
-        self._sessions = HttpSessions(gate, idle)
+        self.sessions = HttpSessions(gate, idle)
         self._open_exchanges: set[Exchange] = set()
         self._now = asyncio.get_running_loop().time
 
@@ -61,13 +61,13 @@ class HttpEndpoint:
 
     async def _without_message(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "DELETE" and (token := request.headers.get(SESSION_HEADER)):
-            ended = self._sessions.end(token, "the client ended it")
+            ended = self.sessions.end(token, "the client ended it")
             return web.Response(status=204) if ended else plain(404, "there is no such session")
         return plain(405, "send messages with POST", {"Allow": "POST"})
 
     def sweep(self) -> None:
         """Close what nobody uses, and give a sign of life where all is silent. To be called every second or so."""
-        self._sessions.sweep()
+        self.sessions.sweep()
         silent = self._now() - KEEP_ALIVE
         for exchange in self._open_exchanges:
             if exchange.since < silent:
@@ -87,10 +87,10 @@ class HttpEndpoint:
             _text(head.getall(_VERSION, ())), _text(head.getall(_METHOD, ())), _text(head.getall(_NAME, ()))
         )
         if headers.protocol_version is not None and headers.protocol_version not in LEGACY:
-            session = self._sessions.stateless(request, connection, raw)
+            session = self.sessions.stateless(request, connection, raw)
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
         if token := head.get(SESSION_HEADER):
-            legacy = self._sessions.legacy.get(token)
+            legacy = self.sessions.legacy.get(token)
             if legacy is None or legacy.closed:
                 return await self._unknown(request, raw)
             return await self._exchange(request, legacy, legacy.read(raw, headers), modern=False)
@@ -110,12 +110,12 @@ class HttpEndpoint:
 
     async def _first(self, request: web.BaseRequest, raw: bytes, headers: Headers) -> web.StreamResponse:
         """A message outside any session: the handshake that begins one, or a mistake."""
-        session = self._sessions.open(request)
+        session = self.sessions.open(request)
         fact = session.read(raw, headers)
         begins = isinstance(fact, RequestReceived) and fact.message.method == "initialize"
         message = getattr(fact, "message", None)
         modern = message is not None and is_modern(message, headers)
-        token = self._sessions.keep(session) if begins and not modern else ""
+        token = self.sessions.keep(session) if begins and not modern else ""
         if not token:
             try:
                 if not modern and isinstance(fact, NotificationReceived | CancelReceived | ResponseReceived):
@@ -125,11 +125,11 @@ class HttpEndpoint:
                 session.close("it was never initialized")
         response = await self._exchange(request, session, fact, modern=False, token=token)
         if SESSION_HEADER not in response.headers:
-            self._sessions.end(token, "it was never initialized")
+            self.sessions.end(token, "it was never initialized")
         return response
 
     async def _unknown(self, request: web.BaseRequest, raw: bytes) -> web.StreamResponse:
-        session = self._sessions.open(request)
+        session = self.sessions.open(request)
         fact = session.malformed(raw, codes.INVALID_REQUEST, "there is no such session: initialize a new one")
         try:
             return await self._exchange(request, session, fact, modern=False, status=404)
@@ -137,7 +137,7 @@ class HttpEndpoint:
             session.close("the client named a session that does not exist")
 
     async def _too_long(self, request: web.BaseRequest, raw: bytes) -> web.StreamResponse:
-        session = self._sessions.open(request)
+        session = self.sessions.open(request)
         told = f"{request.content_length} bytes" if request.content_length else f"more than {READ_LIMIT} bytes"
         fact = session.malformed(
             raw, codes.INVALID_REQUEST, f"the message is too long: {told}, of which {len(raw)} were read"

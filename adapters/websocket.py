@@ -103,7 +103,7 @@ class WebSocketEndpoint:
     def __init__(self, gate: Gate, window: int, idle: float) -> None:
         self._gate = gate
         self._window = window
-        self._idle = idle
+        self.idle = idle
         self._open: dict[Session, SocketOutlet] = {}
         self._cork = Cork()
 
@@ -128,7 +128,7 @@ class WebSocketEndpoint:
 
     def sweep(self) -> None:
         """Close what nobody uses. To be called every second or so."""
-        late = self._gate.clock() - self._idle
+        late = self._gate.clock() - self.idle
         for session, outlet in self._open.items():
             if outlet.used < late and not session.pending and not outlet.ended:
                 outlet.close("nobody used it")

@@ -32,6 +32,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
         low: The least of the rounds.
         high: The most of them.
         goal: None for a figure that is only told.
+        unit: Of such a figure.
         words: The measured quantities behind the value, for people.
         details: The same for programs.
     """
@@ -42,6 +43,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     goal: Goal | None
     words: str
+    unit: str = "x"
     details: dict[str, Any] = {}
 
     @property
@@ -93,5 +95,14 @@ def judged(name: str, values: Sequence[float], goal: Goal | None, words: str, **
         high=max(values),
         goal=goal,
         words=words,
+        unit=goal.unit if goal else "x",
         details={"rounds": list(values), **details},
     )
+
+
+def told(name: str, values: Sequence[float], unit: str, words: str) -> Result:
+    """Make a result of several rounds that has nothing to reach."""
+    return Result(
+        name=name, value=median(values), low=min(values), high=max(values), goal=None, unit=unit, words=words,
+        details={"rounds": list(values)},
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bench.figure import Goal, Result
+from bench.figure import Result
 
 COLOURS = {"aim": "green", "ok": "cyan", "MISSED": "bold red"}
 
@@ -20,7 +20,7 @@ def show(console: Console, results: Sequence[Result], missing: Sequence[tuple[st
     table = Table("figure", "value", "lowest to highest", "at least", "aim", "verdict")
     for result in results:
         goal = result.goal
-        unit = goal.unit if goal else "x"
+        unit = result.unit
         table.add_row(
             result.name,
             number(result.value, unit),
@@ -56,15 +56,15 @@ def write(path: Path, machine: dict[str, Any], results: Sequence[Result], missin
 
 
 def _as_json(result: Result) -> dict[str, Any]:
-    goal = result.goal or Goal(0.0, 0.0, "x")
+    goal = result.goal
     return {
         "figure": result.name,
         "value": result.value,
         "low": result.low,
         "high": result.high,
-        "unit": goal.unit,
-        "at_least": goal.floor if result.goal else None,
-        "aim": goal.aim if result.goal else None,
+        "unit": result.unit,
+        "at_least": goal.floor if goal else None,
+        "aim": goal.aim if goal else None,
         "verdict": result.verdict or None,
         "measured": result.words,
         "details": result.details,

@@ -35,10 +35,22 @@ class PermitAsked(Decided, frozen=True, gc=False):
     Attributes:
         keys: Pairs of a limit's name and the bucket to take from, one for each limit that applies.
         cost: Tokens to take from each.
+        costs: Tokens to take from each in turn, where they differ; empty where ``cost`` says it.
     """
 
     keys: tuple[tuple[str, str], ...]
     cost: float
+    costs: tuple[float, ...] = ()
+
+
+class PermitReturned(Decided, frozen=True, gc=False):
+    """A request runs no more, or waits no more for leave to run: its places are free for others.
+
+    Attributes:
+        keys: Pairs of the name of a limit on what runs at once, and the bucket that the place belongs to.
+    """
+
+    keys: tuple[tuple[str, str], ...]
 
 
 class CacheAsked(Decided, frozen=True, gc=False):
@@ -90,6 +102,21 @@ class ChunkEmitted(Decided, frozen=True, gc=False):
 
     token: str | int
     number: int
+
+
+class StreamEmitted(Decided, frozen=True, gc=False):
+    """A part of a stream goes to the client, which asked for it with ``stream/start``.
+
+    Attributes:
+        stream: The stream's id.
+        index: Parts before this one.
+        ended: Why the stream ends with this part, which is empty then: ``complete``, ``error`` or ``cancelled``; empty
+            while there is more to come.
+    """
+
+    stream: str
+    index: int
+    ended: str = ""
 
 
 class ProgressEmitted(Decided, frozen=True, gc=False):

@@ -8,10 +8,13 @@ from typing import Any, Final
 
 import orjson
 
-from events.decided import ChunkEmitted, ErrorReady, LogEmitted, ProgressEmitted, ResponseReady
+from events.decided import ChunkEmitted, ErrorReady, LogEmitted, ProgressEmitted, ResponseReady, StreamEmitted
 from events.event import Decided, Observed
 from events.jsonrpc import id_text
 from events.observed import CacheHit, CallReturned, CallYielded, MessageLogged, ProgressReported
+
+STREAM_CHUNK: Final = "notifications/stream/chunk"
+"""What carries a part of a stream that was begun with ``stream/start``."""
 
 CHUNK_META: Final = "mcp-rewind/chunk"
 """The ``_meta`` key of a progress notification that carries a part of a streaming result."""
@@ -36,6 +39,15 @@ def _chunk(decision: ChunkEmitted, fact: Observed) -> bytes:
             params["message"] = text  # for clients that know progress only
         params["_meta"] = {CHUNK_META: orjson.Fragment(fact.payload)}
     return _notification("notifications/progress", params)
+
+
+def _stream(decision: StreamEmitted, fact: Observed) -> bytes:
+    params: dict[str, Any] = {"streamId": decision.stream, "index": decision.index, "isFinal": bool(decision.ended)}
+    if decision.ended:
+        params["reason"] = decision.ended
+    if isinstance(fact, CallYielded):
+        params["data"] = orjson.Fragment(fact.payload)
+    return _notification(STREAM_CHUNK, params)
 
 
 def _progress(decision: ProgressEmitted, fact: Observed) -> bytes:
@@ -63,6 +75,7 @@ _FRAMES: Final[dict[type[Decided], Callable[[Any, Observed], bytes]]] = {
     ResponseReady: _result,
     ErrorReady: _error,
     ChunkEmitted: _chunk,
+    StreamEmitted: _stream,
     ProgressEmitted: _progress,
     LogEmitted: _log,
 }

@@ -18,11 +18,13 @@ class SessionOpened(Observed, frozen=True, gc=False):
     """A stream of messages began.
 
     Attributes:
-        transport: ``websocket``, ``http`` or ``stdio``.
+        transport: ``websocket``, ``http`` or ``stdio``; ``batch`` for the requests of a batch.
         peer: The address of the other side; empty on stdio.
         principal: Who is calling; ``anonymous`` when nobody has said.
         policy: The policy in force, as its canonical JSON, so that a session can be replayed from its own events.
         trace: The W3C trace id that the session was opened under; empty when there is none.
+        parent: The session that sent the batch; empty unless this is one.
+        version: The protocol version that holds without a handshake; empty when the client is to say it.
     """
 
     transport: str
@@ -30,12 +32,24 @@ class SessionOpened(Observed, frozen=True, gc=False):
     principal: str
     policy: bytes
     trace: str = ""
+    parent: str = ""
+    version: str = ""
 
 
 class SessionClosed(Observed, frozen=True, gc=False):
     """No more messages will come. ``reason`` says why, in words."""
 
     reason: str
+
+
+class PolicyReplaced(Observed, frozen=True, gc=False):
+    """The server's settings were read anew: from here on the session follows another policy.
+
+    Attributes:
+        policy: That policy, as its canonical JSON. Its cache rules and its extensions are those of before.
+    """
+
+    policy: bytes
 
 
 class RequestReceived(Observed, frozen=True, gc=False):

@@ -1,36 +1,48 @@
 """The composition root: a server, wired."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import structlog
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from adapters.audit_projector import Projector
 from adapters.clock import Clock
-from adapters.memory_cache import MemoryCache
-from adapters.memory_limits import MemoryLimits
+from adapters.metrics_log import MeasuredLog
+from adapters.pressure import Level
 from adapters.prometheus import PrometheusMeter
 from adapters.sessions import Gate
-from mcp_server.config import Settings
+from mcp_server.config import Reloaded, Settings, in_force, reloaded
 from mcp_server.effects import Effects
-from mcp_server.running import Calls, Catalogue
-from operators.policy import CacheRule, Policy, dump
+from mcp_server.extensions.compose import Running, enabled, extended
+from mcp_server.features.catalogue import Catalogue
+from mcp_server.operations import Operations
+from mcp_server.production.log_setup import lost as lines_lost
+from mcp_server.running import Calls
+from mcp_server.shared import Shared, in_memory
+from mcp_server.stores import reading
+from operators.policy import Policy, dump
 from pipeline.chain import chain
 from pipeline.ingress import Ingress
 from pipeline.journal import Journal, Lost
 from pipeline.log import Log, LogFailed
 from pipeline.questions import Questions
 
+if TYPE_CHECKING:
+    from mcp_server.performance.connection_pool import ConnectionPool
+
 _log = structlog.get_logger(__name__)
 
 
-class Offer(Catalogue, Protocol):
-    """What is served: calls, and which of them may be answered from the cache."""
+KEPT_UNDER_PRESSURE: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 0.5, Level.HIGH: 0.1, Level.CRITICAL: 0.0}
+"""The part of the cache that is kept."""
 
-    def cache_rules(self) -> tuple[CacheRule, ...]:
-        """What may be answered from the cache."""
+TAKEN_UNDER_PRESSURE: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 1.0, Level.HIGH: 0.25, Level.CRITICAL: 0.0625}
+"""The part of ``server_window`` that is open; what comes on top is told to try again."""
 
 
 class App:
@@ -40,27 +52,57 @@ class App:
         gate: Where transports open sessions.
         calls: The calls that are under way.
         meter: The figures.
+        operations: What those who run the server ask of it.
         stopping: Set when the server is to stop, whatever the reason.
         failure: Why the log failed; None while all is well.
+        database: Connections to the database that the settings name; None when they name none.
     """
 
-    def __init__(self, settings: Settings, offer: Offer, log: Log, projector: Projector | None = None) -> None:
+    def __init__(  # what it is wired from
+        self,
+        settings: Settings,
+        offer: Catalogue,
+        log: Log,
+        projector: Projector | None = None,
+        failed_plugins: Mapping[str, str] = MappingProxyType({}),
+        shared: Shared | None = None,
+    ) -> None:
         self.settings = settings
         self.stopping = asyncio.Event()
         self.failure: LogFailed | None = None
         self.clock = Clock()
-        policy = Policy(settings.anonymous, settings.limits, offer.cache_rules())
-        cache = MemoryCache(settings.cache_max_entries, settings.cache_max_memory_mb * 1024 * 1024)
+        self._policy = policy = Policy(settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings))
+        self.reloads = 0
+        self._pressure = Level.NORMAL
+        self.database: ConnectionPool | None = None
+        self._followers: list[Callable[[Settings], None]] = []
+        self.shared = shared or in_memory(settings)
+        self.limits, cache = self.shared.limits, self.shared.cache
         loop = asyncio.get_running_loop()
-        ingress, self.journal = Ingress(), Journal(log, loop.call_soon)
+        measured = MeasuredLog(log)
+        ingress, self.journal = Ingress(), Journal(measured, loop.call_soon)
         self.gate = Gate(ingress, self.journal, self.clock, dump(policy), settings.server_window)
         self.meter = PrometheusMeter(
             {
                 "mcp_requests_in_flight": ("Requests that are owed an answer", lambda: self.gate.in_flight),
                 "mcp_log_waiting_bytes": ("Bytes that are not durable yet", lambda: self.journal.waiting),
                 "mcp_log_failed": ("1 when nothing can be recorded any more", lambda: log.failure is not None),
-                "mcp_cache_entries": ("Results in the cache", lambda: len(cache)),
-                "mcp_cache_bytes": ("Their size together", lambda: cache.bytes),
+                "mcp_database_connections": ("Connections to the database", lambda: self._pooled("size")),
+                "mcp_database_connections_in_use": ("Those that somebody uses", lambda: self._pooled("in_use")),
+                "mcp_database_waiting": ("Callers that wait for one", lambda: self._pooled("waiting")),
+                "mcp_settings_reloads": ("Times the settings were read anew", lambda: self.reloads),
+                "mcp_cache_entries": ("Results in the cache", lambda: cache.stats().entries),
+                "mcp_cache_bytes": ("Their size together", lambda: cache.stats().bytes),
+                "mcp_cache_hit_ratio": ("The share of look-ups that were answered", lambda: cache.stats().hit_ratio),
+                "mcp_cache_evictions": ("Results that had to go for others", lambda: cache.stats().evictions),
+                "mcp_cache_failures": ("What Redis did not carry out", lambda: cache.stats().failures),
+                "mcp_cache_online": ("1 while what is shared can be reached", lambda: cache.stats().online),
+                "mcp_limits_online": ("1 while the limits can be asked", lambda: self.shared.limits_state().available),
+                "mcp_limits_fallbacks": (
+                    "Requests that were limited without Redis",
+                    lambda: self.shared.limits_state().fallbacks,
+                ),
+                "mcp_log_lines_lost": ("Log lines that could not be written", lines_lost),
                 "mcp_audit_lag_records": (
                     "Records that are not in the audit view yet; -1 when unknown",
                     projector.lag if projector else lambda: -1,
@@ -73,16 +115,49 @@ class App:
         steps.subscribe(self.journal.add, scheduler=AsyncIOScheduler(loop))
 
         # Asking what sessions share is not acting, so questions need not wait for the log.
-        if policy.limits or policy.cache:
-            questions = Questions(ingress, MemoryLimits(policy.limits), cache, self.clock)
-            self.journal.accepted.subscribe(questions.ask)
+        questions = Questions(ingress, self.limits, cache, self.clock)
+        self.journal.accepted.subscribe(questions.ask)
+        self.journal.lost.subscribe(questions.on_lost)
 
         # Nothing acts on an event until it is in the log.
-        self.calls = Calls(offer, ingress, self.clock, settings.call_timeout)
+        self.operations = Operations(self, measured, projector, failed_plugins)
+        self._at_end: list[Callable[[], Awaitable[None]]] = []
+        handlers = self.operations.handlers(offer)
+        running = Running(self.gate, handlers, partial(reading, settings.store, log), self._at_end.append)
+        served = extended(settings, offer, running)
+        self.calls = Calls(served, ingress, self.clock, settings.call_timeout)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
         self.journal.lost.subscribe(self.gate.on_lost)
         self.journal.lost.subscribe(self._lost)
         log.on_failure(self._failed)
+
+    def _pooled(self, figure: str) -> int:
+        found: int = getattr(self.database.statistics, figure) if self.database is not None else 0
+        return found
+
+    def on_reload(self, follow: Callable[[Settings], None]) -> None:
+        """Have ``follow`` called with the settings in force whenever they have changed."""
+        self._followers.append(follow)
+
+    def reload(self, given: Settings) -> Reloaded:
+        """Go by those of the settings given that can change while the server runs; says which those are.
+
+        Each session that is open gets the new policy as an event of its own, and follows it from there on, live and in
+        a replay.
+        """
+        found = reloaded(self.settings, given)
+        settings = self.settings = in_force(self.settings, given)
+        policy = msgspec.structs.replace(self._policy, anonymous=settings.anonymous, limits=settings.limits)
+        if policy != self._policy:
+            self._policy = policy
+            self.limits.replace(policy.limits)
+            self.gate.follow(dump(policy))
+        self.calls.timeout = settings.call_timeout
+        self.on_pressure(self._pressure)
+        for follow in self._followers:
+            follow(settings)
+        self.reloads += 1
+        return found
 
     def _failed(self, failure: LogFailed) -> None:
         self.failure = failure
@@ -95,6 +170,24 @@ class App:
         if self.settings.transport_type == "stdio" and self.failure is None:  # that session is all there is
             self._failed(LogFailed(f"the session {lost.session} cannot be recorded"))
 
+    def on_pressure(self, level: Level) -> None:
+        """Hold less the scarcer memory is: results that can be found again, and requests that can be sent again."""
+        self._pressure = level
+        self.shared.cache.shrink(KEPT_UNDER_PRESSURE[level])
+        if self.gate.window:  # it is 0 from the moment when the server drains
+            self.gate.window = max(1, int(self.settings.server_window * TAKEN_UNDER_PRESSURE[level]))
+
+    def limits_state(self) -> list[dict[str, Any]]:
+        """The limits that are set, and the keys of which most is used."""
+        used = self.limits.most_used(self.clock(), 100)
+        return [
+            {
+                **msgspec.to_builtins(limit),
+                "used": [{"key": key, "share": round(share, 4)} for (name, key), share in used if name == limit.name],
+            }
+            for limit in self.settings.limits
+        ]
+
     async def drain(self) -> None:
         """Let calls finish for a while, end the others, close the sessions, and write it all down."""
         self.gate.window = 0  # what comes from here on is refused, and that is recorded too
@@ -104,6 +197,15 @@ class App:
             session.outlet.close("the server stopped")
             session.close("the server stopped")
         await self._until(lambda: self.journal.idle, self.settings.drain_timeout)
+
+    async def close(self) -> None:
+        """Let go of what was opened along the way; after :meth:`drain`."""
+        for end in self._at_end:
+            await end()
+
+    def forget(self, method: str) -> None:
+        """Drop the results of a method from the cache: what they were found in has changed."""
+        self.shared.cache.invalidate(method)
 
     def _aborted(self) -> bool:
         """End the calls that are under way. Requests that waited for what one of them would find begin only then."""

@@ -133,7 +133,13 @@ class Effects:
     def _fill(self, decision: CacheFilled, fact: Observed) -> None:
         if isinstance(fact, CallReturned):
             asker = (decision.origin.session, decision.origin.request)
-            self._cache.fill(decision.key, asker, fact.payload, decision.ttl, self._clock())
+            self._cache.fill(decision.key, asker, fact.payload, decision.ttl, self._clock(), self._tags(decision))
+
+    def _tags(self, decision: CacheFilled) -> tuple[str, ...]:
+        """The method that found it, and what it found."""
+        session = self._gate.sessions.get(decision.origin.session)
+        message = session.pending.get(decision.origin.request) if session else None  # type: ignore[arg-type]
+        return (message.method, f"{message.method} {message.name}") if message else ()
 
     def _release(self, decision: CacheReleased | CacheFilled, _fact: Observed) -> None:
         self._cache.release(decision.key, (decision.origin.session, decision.origin.request))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from events import codes
@@ -66,13 +66,18 @@ class Calls:
         self._catalogue = catalogue
         self._ingress = ingress
         self._clock = clock
-        self._timeout = timeout
+        self.timeout = timeout
         self._runners = Runners()
         self._jobs: dict[Key, Job] = {}
         self._begun: dict[Key, float] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
+
+    @property
+    def begun(self) -> Mapping[Key, float]:
+        """The calls that are under way, and when each was dispatched, in seconds since the epoch."""
+        return self._begun
 
     def reads(self, dispatched: CallDispatched) -> bool:
         """Whether the call acts on nothing."""
@@ -106,9 +111,9 @@ class Calls:
 
     def expire(self) -> None:
         """End the calls that have taken too long. To be called every second or so."""
-        late = self._clock() - self._timeout
+        late = self._clock() - self.timeout
         for key in [key for key, begun in self._begun.items() if begun < late]:
-            self.stop(key, codes.TIMED_OUT, f"the call took longer than {self._timeout:g} s and was stopped")
+            self.stop(key, codes.TIMED_OUT, f"the call took longer than {self.timeout:g} s and was stopped")
 
     def abort(self, reason: str) -> None:
         """End all calls; each is told to have failed."""

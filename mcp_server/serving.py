@@ -3,23 +3,35 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
 from socket import socket
+from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
-from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from adapters.audit_projector import Projector, start_projector
 from adapters.guard import Guard
-from adapters.listener import Connection, Listener, Route, bound
+from adapters.listener import Listener, bound
 from adapters.stdio import stdio
 from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
-from mcp_server.app import App, Offer
-from mcp_server.config import Settings
+from mcp_server import __version__
+from mcp_server.app import App
+from mcp_server.config import Settings, SettingsError
+from mcp_server.offering import Offered
+from mcp_server.performance.memory_optimizer import memory_optimizer
+from mcp_server.production.health_checks import DatabaseCheck, PromptsCheck
+from mcp_server.production.monitoring import monitoring_system
+from mcp_server.production.tracing import TracingUnavailable, open_tracing
+from mcp_server.prompts import prompt_registry, watch_folder
+from mcp_server.shared import shared
 from mcp_server.stores import MEMORY, open_log, sqlite_path
+
+if TYPE_CHECKING:
+    from mcp_server.plugins import Workspace
 
 _log = structlog.get_logger(__name__)
 
@@ -34,18 +46,21 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     settings = app.settings
     http = HttpEndpoint(app.gate, settings.session_idle)
     websocket = WebSocketEndpoint(app.gate, settings.connection_window, settings.session_idle)
-    listener = Listener(
-        {"/mcp": http, "/ws": websocket, **_operations(app)},
-        Guard(settings.allowed_hosts, settings.allowed_origins),
-        head_timeout=settings.head_timeout,
-        body_timeout=settings.body_timeout,
-        most_connections=settings.max_connections,
-    )
+    listener = Listener({"/mcp": http, "/ws": websocket, **app.operations.routes()}, Guard())
+
+    def follow(settings: Settings) -> None:
+        http.sessions.idle = websocket.idle = settings.session_idle
+        guard = Guard(settings.allowed_hosts, settings.allowed_origins)
+        listener.retune(guard, settings.head_timeout, settings.body_timeout, settings.max_connections)
+
+    follow(settings)
+    app.on_reload(follow)
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(listener, sock=sock, backlog=1024) for sock in sockets]
     tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, websocket.sweep, app.calls.expire))
     try:
-        yield sockets[0].getsockname()[1]
+        with app.operations.checking(app.operations.checks()):
+            yield sockets[0].getsockname()[1]
     finally:
         for server in servers:
             server.close()
@@ -67,7 +82,94 @@ async def auditing(settings: Settings) -> AsyncIterator[Projector | None]:
         projector.stop()  # what it opened belongs to this thread; and by now nobody else is waiting
 
 
-async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None], sink: int = 1) -> None:
+@asynccontextmanager
+async def attended(app: App, workspace: "Workspace | None" = None) -> AsyncIterator[None]:
+    """What goes on beside the server meanwhile: memory and folders are watched, figures and traces go out."""
+    settings = app.settings
+    async with AsyncExitStack() as opened:
+        end = memory_optimizer.on_level(lambda level, _reading: app.on_pressure(level))
+        opened.callback(end)
+        memory_optimizer.gc_frequency = settings.gc_frequency or memory_optimizer.gc_frequency
+        await memory_optimizer.start_monitoring(settings.memory_monitor_interval)
+        opened.push_async_callback(memory_optimizer.stop_monitoring)
+        if settings.prompts_enabled and settings.prompts_folder:
+            watch = await opened.enter_async_context(watch_folder(prompt_registry, Path(settings.prompts_folder)))
+            opened.enter_context(app.operations.checking([PromptsCheck(lambda: watch.loaded.problems)]))
+        if workspace is not None:
+            await opened.enter_async_context(_watching(app, workspace))
+        await _open_traces(app, opened)
+        await _open_database(app, opened)
+        if settings.metrics_port and settings.transport_type != "stdio":
+            await _open_metrics(app, opened)
+        yield
+
+
+@asynccontextmanager
+async def _watching(app: App, workspace: "Workspace") -> AsyncIterator[None]:
+    """Forget what was read of files that change meanwhile."""
+    from mcp_server.plugins import changes
+
+    stop = asyncio.Event()
+
+    async def follow() -> None:
+        try:
+            async for _ in changes(workspace, stop):
+                app.forget("resources/read")
+        except OSError as error:  # the system has no watches left, say: results are kept until their time is over
+            _log.warning("the workspace is not watched", reason=error.strerror or str(error))
+
+    following = asyncio.create_task(follow())
+    try:
+        yield
+    finally:
+        stop.set()
+        await following
+
+
+async def _open_database(app: App, opened: AsyncExitStack) -> None:
+    """Keep connections to the database that is named. One that is away stops no server; health tells of it."""
+    settings = app.settings
+    if settings.database_url is None:
+        return
+    from mcp_server.performance.connection_pool import ConnectionPool
+    from mcp_server.performance.pool_config import ConnectionPoolConfig
+
+    config = ConnectionPoolConfig.from_settings(msgspec.structs.asdict(settings.database))
+    pool = app.database = ConnectionPool(config, settings.database_url.get_secret_value())
+    opened.push_async_callback(pool.close)
+    opened.enter_context(app.operations.checking([DatabaseCheck(pool)]))
+
+
+async def _open_traces(app: App, opened: AsyncExitStack) -> None:
+    """Send spans to a collector, if one is named; what waits is sent at the end, from a thread."""
+    try:
+        tracing = open_tracing(version=__version__)
+    except TracingUnavailable as error:
+        raise SettingsError(str(error)) from error
+    if tracing is not None:
+        opened.push_async_callback(asyncio.to_thread, tracing.close)
+        app.operations.registry.register(tracing)
+        subscription = app.journal.recorded.subscribe(tracing.on_recorded)
+        opened.callback(subscription.dispose)
+
+
+async def _open_metrics(app: App, opened: AsyncExitStack) -> None:
+    """Serve figures on a port of their own. The main port has them too, so without that port the server goes on."""
+    host, port = app.settings.metrics_host, app.settings.metrics_port
+    serving = monitoring_system.serving(host, port, app.operations.registry, app.settings.allowed_hosts)
+    try:
+        await opened.enter_async_context(serving)
+    except OSError as error:
+        _log.warning("metrics have no port of their own", host=host, port=port, reason=error.strerror or str(error))
+
+
+async def serve(
+    settings: Settings,
+    offer: Offered,
+    announce: Callable[[int], None],
+    sink: int = 1,
+    read_again: Callable[[], Settings] | None = None,
+) -> None:
     """Serve until told to stop.
 
     Args:
@@ -75,6 +177,7 @@ async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None
         offer: What to serve.
         announce: Called with the port once the server can be reached.
         sink: The file descriptor that messages go to on stdio.
+        read_again: Reads the settings anew, for SIGHUP; without it, and on stdio, that signal ends the process.
 
     Raises:
         LogFailed: The log cannot be opened, or has failed.
@@ -88,14 +191,18 @@ async def serve(settings: Settings, offer: Offer, announce: Callable[[int], None
             except OSError as error:
                 problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
                 raise CannotListen(problem) from error
-        async with open_log(settings.store) as log, auditing(settings) as projector:
-            app = App(settings, offer, log, projector)
+        async with shared(settings) as found, open_log(settings.store) as log, auditing(settings) as projector:
+            app = App(settings, offer.catalogue, log, projector, offer.failed_plugins, found)
             _stop_on_signals(app)
             _collect_seldom()
-            if sockets:
-                await _serve_network(app, sockets, announce)
-            else:
-                await _serve_stdio(app, sink)
+            async with attended(app, offer.workspace):
+                if sockets and read_again is not None:
+                    opened.enter_context(_reloading(app, read_again))
+                if sockets:
+                    await _serve_network(app, sockets, announce)
+                else:
+                    await _serve_stdio(app, sink)
+            await app.close()
             if app.failure is not None:
                 raise app.failure
 
@@ -116,24 +223,35 @@ async def _serve_stdio(app: App, sink: int) -> None:
     sweeping.cancel()
 
 
-def _operations(app: App) -> dict[str, Route]:
-    registry = CollectorRegistry()
-    registry.register(app.meter)
-
-    async def health(_request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
-        healthy = app.failure is None and not app.stopping.is_set()
-        return web.json_response({"status": "ok" if healthy else "failing"}, status=200 if healthy else 503)
-
-    async def metrics(_request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
-    return {"/health": health, "/metrics": metrics}
-
-
 def _stop_on_signals(app: App) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, app.stopping.set)
+
+
+@contextmanager
+def _reloading(app: App, read_again: Callable[[], Settings]) -> Iterator[None]:
+    """Read the settings anew at each SIGHUP meanwhile."""
+    loop, told = asyncio.get_running_loop(), asyncio.Event()
+
+    async def reload() -> None:
+        while True:
+            await told.wait()
+            told.clear()
+            try:
+                found = app.reload(await asyncio.to_thread(read_again))
+            except SettingsError as error:
+                _log.error("settings are as they were", reason=str(error))
+            else:
+                _log.info("settings read anew", applied=list(found.applied), needs_restart=list(found.needs_restart))
+
+    task = asyncio.create_task(reload())
+    loop.add_signal_handler(signal.SIGHUP, told.set)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
+        task.cancel()
 
 
 def _collect_seldom() -> None:

@@ -1,13 +1,14 @@
 """From the URL of a store to the log behind it."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
 
 from adapters.memory_log import MemoryLog
 from adapters.sqlite_log import open_sqlite_log
-from pipeline.log import Log
+from adapters.sqlite_reader import SqliteReader
+from pipeline.log import Log, LogReader
 
 MEMORY: Final = "memory:"
 """The store that lasts as long as its process."""
@@ -42,3 +43,17 @@ async def open_log(store: str) -> AsyncIterator[Log]:
         return
     async with open_sqlite_log(sqlite_path(store)) as log:
         yield log
+
+
+@contextmanager
+def reading(store: str, log: Log) -> Iterator[LogReader]:
+    """Open what ``log``, which ``store`` names, has made durable so far.
+
+    Raises:
+        UnreadableLog: It cannot be read.
+    """
+    reader: LogReader = log.reader() if isinstance(log, MemoryLog) else SqliteReader(sqlite_path(store))
+    try:
+        yield reader
+    finally:
+        reader.close()

@@ -2,25 +2,41 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, Final, NamedTuple
 
 from events import codes
 from events.decided import RequestRejected, SessionAgreed
 from events.event import Event, Origin
 from events.message import Message
-from events.observed import Headers, RequestReceived
+from events.observed import Headers, RequestReceived, SessionOpened
 from operators.admitted import Admitted
 from operators.era import is_modern
-from operators.methods import LEGACY_METHODS, LOG_LEVELS, MODERN_METHODS, NAMED
+from operators.methods import BATCH, LEGACY_METHODS, LOG_LEVELS, MODERN_METHODS, NAMED, STREAM
 from operators.stage import Stage, stage
 from operators.versions import LATEST_LEGACY, LEGACY, META_CAPABILITIES, META_LOG_LEVEL, META_VERSION, MODERN
 
+_NOT_IN_A_BATCH: Final = frozenset({BATCH, STREAM, "initialize", "logging/setLevel"})
+"""What acts on the session that sends it, or tells it more than one answer."""
+
 
 class Handshake:
-    """The version that a legacy session settled on; None before ``initialize``."""
+    """What a session settled on.
+
+    Attributes:
+        version: The version in force; None before ``initialize``, and where each request says it.
+        batch: Whether the requests are those of a batch, for which its sender has settled everything.
+    """
 
     version: str | None = None
+    batch = False
+
+
+class Known(NamedTuple):
+    """The requests that each era knows."""
+
+    legacy: frozenset[str]
+    modern: frozenset[str]
 
 
 class _Refused(Exception):
@@ -28,26 +44,46 @@ class _Refused(Exception):
         self.rejection = (code, message, data)
 
 
-def admit() -> Stage:
-    """Follow a request that keeps to the protocol by :class:`Admitted`; reject any other with what is wrong."""
+def admit(extensions: Collection[str] = ()) -> Stage:
+    """Follow a request that keeps to the protocol by :class:`Admitted`; reject any other with what is wrong.
+
+    ``extensions`` are requests that are known besides those of the protocol.
+    """
+    known = Known(LEGACY_METHODS.union(extensions), MODERN_METHODS.union(extensions))
+
+    def opened(handshake: Handshake, event: SessionOpened) -> Sequence[Event]:
+        if event.version:
+            handshake.version, handshake.batch = event.version, True
+        return (event,)
 
     def received(handshake: Handshake, event: RequestReceived) -> Sequence[Event]:
         origin, message, headers = event.origin, event.message, event.headers
         try:
+            if handshake.batch:
+                return (event, _admitted(origin, message, _item(handshake, message, known)))
             if is_modern(message, headers):
-                return (event, _admitted(origin, message, _modern(message, headers)))
-            return (event, *_legacy(handshake, origin, message))
+                return (event, _admitted(origin, message, _modern(message, headers, known.modern)))
+            return (event, *_legacy(handshake, origin, message, known.legacy))
         except _Refused as refused:
             return (event, RequestRejected(origin, *refused.rejection))
 
-    return stage("admit", Handshake, {RequestReceived: received})
+    return stage("admit", Handshake, {SessionOpened: opened, RequestReceived: received})
 
 
 def _admitted(origin: Origin, message: Message, version: str) -> Admitted:
     return Admitted(origin, message, message.method, message.name, version)
 
 
-def _modern(message: Message, headers: Headers | None) -> str:
+def _item(handshake: Handshake, message: Message, known: Known) -> str:
+    """The version of a request in a batch: that of the batch."""
+    version = handshake.version or LATEST_LEGACY
+    if message.method in _NOT_IN_A_BATCH:
+        raise _Refused(codes.INVALID_REQUEST, f"{message.method} cannot be part of a batch: send it by itself")
+    _check_method(message.method, known.modern if version in MODERN else known.legacy)
+    return version
+
+
+def _modern(message: Message, headers: Headers | None, known: frozenset[str]) -> str:
     """The version of a stateless request. The order of the tests is the specification's: the first failure is told."""
     meta, method = message.meta, message.method
     if type(meta.get(META_VERSION)) is not str:
@@ -60,7 +96,7 @@ def _modern(message: Message, headers: Headers | None) -> str:
     if version not in MODERN:
         data = {"supported": list(MODERN), "requested": version}
         raise _Refused(codes.UNSUPPORTED_VERSION, f"protocol version {version[:32]!r} is not served", data)
-    _check_method(method, MODERN_METHODS)
+    _check_method(method, known)
     _check_level(meta.get(META_LOG_LEVEL, "info"))
     return version
 
@@ -96,7 +132,7 @@ def _plain(value: str) -> str | None:
         return None
 
 
-def _legacy(handshake: Handshake, origin: Origin, message: Message) -> Sequence[Event]:
+def _legacy(handshake: Handshake, origin: Origin, message: Message, known: frozenset[str]) -> Sequence[Event]:
     method = message.method
     if method == "initialize":
         return _initialize(handshake, origin, message)
@@ -105,7 +141,7 @@ def _legacy(handshake: Handshake, origin: Origin, message: Message) -> Sequence[
         if method != "ping":
             raise _Refused(codes.INVALID_REQUEST, "the session is not initialized: send initialize first")
         version = LATEST_LEGACY
-    _check_method(method, LEGACY_METHODS)
+    _check_method(method, known)
     if method == "logging/setLevel":
         _check_level(message.params.get("level"))
     return (_admitted(origin, message, version),)

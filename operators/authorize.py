@@ -6,18 +6,21 @@ from typing import Final
 from events import codes
 from events.decided import RequestRejected
 from events.event import Event
-from events.observed import SessionOpened
+from events.observed import PolicyReplaced, SessionOpened
 from operators.admitted import Admitted
-from operators.stage import Stage, stage
+from operators.policy import load
+from operators.stage import Decision, Stage, stage
 
 ANONYMOUS: Final = "anonymous"
 """The principal of a session that nobody has vouched for."""
 
 
 class Caller:
-    """Who a session belongs to."""
+    """Who a session belongs to, and whether it needs to be somebody."""
 
-    principal: str = ANONYMOUS
+    def __init__(self, *, anonymous: bool) -> None:
+        self.principal = ANONYMOUS
+        self.anonymous = anonymous
 
 
 def authorize(*, anonymous: bool) -> Stage:
@@ -28,8 +31,13 @@ def authorize(*, anonymous: bool) -> Stage:
         return (event,)
 
     def admitted(caller: Caller, event: Admitted) -> Sequence[Event]:
-        if caller.principal != ANONYMOUS:
+        if caller.anonymous or caller.principal != ANONYMOUS:
             return (event,)
         return (RequestRejected(event.origin, codes.UNAUTHORIZED, "this server does not serve anonymous callers"),)
 
-    return stage("authorize", Caller, {} if anonymous else {SessionOpened: opened, Admitted: admitted})
+    def replaced(caller: Caller, event: PolicyReplaced) -> Sequence[Event]:
+        caller.anonymous = load(event.policy).anonymous
+        return (event,)
+
+    known: dict[type[Event], Decision[Caller]] = {SessionOpened: opened, Admitted: admitted, PolicyReplaced: replaced}
+    return stage("authorize", lambda: Caller(anonymous=anonymous), known)

@@ -8,12 +8,13 @@ from events.decided import (
     ProgressEmitted,
     RequestCancelled,
     SessionAgreed,
+    StreamEmitted,
 )
-from events.event import Event, RequestId
-from events.jsonrpc import is_id
+from events.event import Event, RequestId, SessionId
+from events.jsonrpc import id_text, is_id
 from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
 from operators.admitted import Admitted
-from operators.methods import LOG_LEVELS
+from operators.methods import LOG_LEVELS, STREAM
 from operators.stage import Stage, stage
 from operators.versions import META_LOG_LEVEL, MODERN
 
@@ -31,17 +32,27 @@ class Call:
         self.progress = float("-inf")
 
 
+class Stream:
+    """A stream that is under way."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        self.parts = 0
+
+
 class Listening:
-    """What a client wants to hear: of each call that said so itself, and of all others."""
+    """What a client wants to hear: of each call that said so itself, and of all others; and its streams."""
 
     def __init__(self) -> None:
         self.level: str | None = None
         self.calls: dict[RequestId | None, Call] = {}
+        self.streams: dict[RequestId | None, Stream] = {}
 
 
 def emit_chunks() -> Stage:
     """Emit parts and progress to clients that gave a progress token, log messages from the level they asked for.
 
+    A stream needs no token; after its parts comes one that ends it, whatever became of it, and then its answer.
     Progress that does not increase is not emitted (MCP, basic/utilities/progress).
     """
     return stage(
@@ -53,9 +64,9 @@ def emit_chunks() -> Stage:
             CallYielded: _yielded,
             ProgressReported: _progressed,
             MessageLogged: _logged,
-            CallReturned: _ended,
-            CallFailed: _ended,
-            RequestCancelled: _ended,
+            CallReturned: _returned,
+            CallFailed: _failed,
+            RequestCancelled: _cancelled,
         },
     )
 
@@ -66,6 +77,9 @@ def _agreed(listening: Listening, event: SessionAgreed) -> Sequence[Event]:
 
 
 def _admitted(listening: Listening, event: Admitted) -> Sequence[Event]:
+    if event.method == STREAM:
+        origin = event.origin
+        listening.streams[origin.request] = Stream(stream_id(origin.session, origin.request))
     if event.method == "logging/setLevel":
         listening.level = str(event.message.params.get("level"))
     elif meta := event.message.meta:
@@ -79,6 +93,9 @@ def _admitted(listening: Listening, event: Admitted) -> Sequence[Event]:
 
 
 def _yielded(listening: Listening, event: CallYielded) -> Sequence[Event]:
+    if stream := listening.streams.get(event.origin.request):
+        stream.parts += 1
+        return (event, StreamEmitted(event.origin, stream.id, stream.parts - 1))
     call = listening.calls.get(event.origin.request)
     if call is None or call.token is None:
         return (event,)
@@ -102,6 +119,25 @@ def _logged(listening: Listening, event: MessageLogged) -> Sequence[Event]:
     return (event, LogEmitted(event.origin))
 
 
-def _ended(listening: Listening, event: CallReturned | CallFailed | RequestCancelled) -> Sequence[Event]:
+def _returned(listening: Listening, event: CallReturned) -> Sequence[Event]:
+    return (*_last(listening, event, "complete"), event)
+
+
+def _failed(listening: Listening, event: CallFailed) -> Sequence[Event]:
+    return (*_last(listening, event, "error"), event)
+
+
+def _cancelled(listening: Listening, event: RequestCancelled) -> Sequence[Event]:
+    return (*_last(listening, event, "cancelled"), event)
+
+
+def _last(listening: Listening, event: Event, reason: str) -> Sequence[StreamEmitted]:
+    """The part that ends a stream, where the request began one. It goes first: after the answer nothing goes out."""
     listening.calls.pop(event.origin.request, None)
-    return (event,)
+    stream = listening.streams.pop(event.origin.request, None)
+    return (StreamEmitted(event.origin, stream.id, stream.parts, reason),) if stream else ()
+
+
+def stream_id(session: SessionId, request: RequestId | None) -> str:
+    """What clients call the stream that a request began: with it the stream is found again in the log."""
+    return f"{session}/{id_text(request).decode()}"

@@ -1,9 +1,17 @@
 """Count and time the requests through an injected meter."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol, runtime_checkable
 
-from events.decided import ErrorReady, RequestCancelled, ResponseReady
+from events.decided import (
+    ChunkEmitted,
+    ErrorReady,
+    LogEmitted,
+    ProgressEmitted,
+    RequestCancelled,
+    ResponseReady,
+    StreamEmitted,
+)
 from events.event import Decided, Event, Observed, RequestId
 from events.observed import (
     CacheHit,
@@ -19,6 +27,14 @@ from events.observed import (
 from events.outcome import outcome
 from operators.stage import Decision, Stage, stage
 
+KINDS: Final[dict[type[Event], str]] = {
+    ChunkEmitted: "chunk",
+    StreamEmitted: "stream",
+    ProgressEmitted: "progress",
+    LogEmitted: "log",
+}
+"""What goes to a client before the answer, and what a meter calls it."""
+
 
 class Meter(Protocol):
     """Where the figures go. A replay brings its own, so that any past window can be measured again."""
@@ -28,6 +44,17 @@ class Meter(Protocol):
 
     def sessions(self, change: int) -> None:
         """A session opened (1) or closed (-1)."""
+
+
+@runtime_checkable
+class DetailedMeter(Meter, Protocol):
+    """A meter that wants more than how requests ended. Whoever has no use for it need not have these methods."""
+
+    def failed(self, code: int) -> None:
+        """An error was answered: with this JSON-RPC code."""
+
+    def emitted(self, kind: str) -> None:
+        """Something went to a client before the answer; ``kind`` is one of :data:`KINDS`."""
 
 
 class NoMeter:
@@ -85,4 +112,18 @@ def measure(meter: Meter) -> Stage:
         **dict.fromkeys((ResponseReady, ErrorReady, RequestCancelled), ended),
         SessionClosed: closed,
     }
+    if isinstance(meter, DetailedMeter):
+        known |= _details(meter, ended)
     return stage("measure", Running, known)
+
+
+def _details(meter: DetailedMeter, ended: Decision[Running]) -> dict[type[Event], Decision[Running]]:
+    def failed(running: Running, event: ErrorReady) -> Sequence[Event]:
+        meter.failed(event.code)
+        return ended(running, event)
+
+    def emitted(_: Running, event: Event) -> Sequence[Event]:
+        meter.emitted(KINDS[type(event)])
+        return (event,)
+
+    return {ErrorReady: failed, **dict.fromkeys(KINDS, emitted)}

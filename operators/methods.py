@@ -18,6 +18,23 @@ BOTH: Final = frozenset(
 LEGACY_METHODS: Final = BOTH | {"initialize", "ping", "logging/setLevel"}
 MODERN_METHODS: Final = BOTH | {"server/discover"}
 
+BATCH: Final = "batch"
+STREAM: Final = "stream/start"
+
+EXTENSIONS: Final = frozenset(
+    {
+        "prompts/search",
+        "completion/generate",
+        STREAM,
+        "stream/resume",
+        BATCH,
+        "health/check",
+        "server/status",
+        "metrics/get",
+    }
+)
+"""Requests that this server knows besides, in both eras; its policy says which of them it takes."""
+
 NAMED: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 """The requests whose ``params.name`` or ``params.uri`` is repeated in the ``Mcp-Name`` header."""
 

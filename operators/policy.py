@@ -1,31 +1,14 @@
 """The policy that decisions follow: frozen values, stored with each session as canonical JSON."""
 
+from collections import Counter
+from functools import lru_cache
+
 import msgspec
 from msgspec import Struct
 
+from operators.limits.limit import Limit
 
-class Limit(Struct, frozen=True, gc=False):
-    """A token bucket that requests take from.
-
-    Attributes:
-        name: What refusals call it.
-        per: Who shares a bucket: ``principal``, ``session``, or ``server`` for everyone.
-        per_second: Tokens that come back each second.
-        burst: Tokens that a full bucket holds.
-        methods: The JSON-RPC methods that it covers.
-    """
-
-    name: str
-    per: str
-    per_second: float
-    burst: float
-    methods: tuple[str, ...] = ("tools/call",)
-
-    def __post_init__(self) -> None:
-        if self.per not in ("principal", "session", "server"):
-            raise ValueError(f"limit {self.name!r}: per must be principal, session or server, not {self.per!r}")
-        if self.per_second <= 0 or self.burst < 1:
-            raise ValueError(f"limit {self.name!r}: per_second must be above 0 and burst at least 1")
+__all__ = ["CacheRule", "Limit", "Policy", "dump", "load"]
 
 
 class CacheRule(Struct, frozen=True, gc=False):
@@ -51,18 +34,26 @@ class Policy(Struct, frozen=True, gc=False):
         anonymous: Whether callers that nobody vouches for may use the server.
         limits: Every limit that covers a request must let it pass.
         cache: A rule for a name counts before one for all names of its method; what no rule covers is never cached.
+        extensions: Requests that are taken besides those of the protocol (``operators.methods.EXTENSIONS``).
     """
 
     anonymous: bool = True
     limits: tuple[Limit, ...] = ()
     cache: tuple[CacheRule, ...] = ()
+    extensions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, times in Counter(limit.name for limit in self.limits).items():
+            if times > 1:
+                raise ValueError(f"limit {name!r}: name is given to {times} limits; each needs one of its own")
 
 
 def dump(policy: Policy) -> bytes:
     """The policy as canonical JSON: equal policies give equal bytes."""
-    return msgspec.json.encode(policy)
+    return msgspec.json.encode(policy, order="deterministic")
 
 
+@lru_cache(maxsize=64)
 def load(document: bytes) -> Policy:
     """The policy that :func:`dump` wrote.
 

@@ -1,22 +1,33 @@
 """Hold a request until the limits that cover it let it pass."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from events import codes
 from events.decided import PermitAsked, RequestCancelled, RequestRejected
 from events.event import Event, Origin, RequestId
-from events.observed import CallerLeft, CancelReceived, PermitGiven, PermitRefused, SessionClosed, SessionOpened
+from events.observed import (
+    CallerLeft,
+    CancelReceived,
+    PermitGiven,
+    PermitRefused,
+    PolicyReplaced,
+    SessionClosed,
+    SessionOpened,
+)
 from operators.admitted import Admitted
 from operators.authorize import ANONYMOUS
-from operators.policy import Limit
+from operators.limits.cover import Caller, Covers, address
+from operators.policy import Limit, load
 from operators.stage import Decision, Stage, stage
 
 
 class Waiting:
-    """A session's requests that wait for leave, and whose buckets they take from."""
+    """A session's requests that wait for leave, what they take from, and whose shares of it."""
 
-    def __init__(self) -> None:
-        self.principal = ANONYMOUS
+    def __init__(self, covers: Covers) -> None:
+        self.covers = covers
+        self.caller: Caller | None = None
         self.held: dict[RequestId | None, Admitted] = {}
 
 
@@ -24,20 +35,30 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
     """Ask the limits that sessions share, and pass the request or reject it when they answer.
 
     The limits live at the rim; their answers are facts in the session's own stream, so a replay refuses exactly what
-    the live run did.
+    the live run did. The requests of a batch take from the shares of the session that sent it.
     """
+    covers = Covers(limits)
 
     def opened(waiting: Waiting, event: SessionOpened) -> Sequence[Event]:
-        waiting.principal = event.principal
+        waiting.caller = Caller(event.principal, event.parent or event.origin.session, address(event.peer))
         return (event,)
 
     def admitted(waiting: Waiting, event: Admitted) -> Sequence[Event]:
-        covering = (limit for limit in limits if event.method in limit.methods)
-        keys = tuple((limit.name, _bucket(limit, waiting, event.origin)) for limit in covering)
+        caller = waiting.caller or Caller(ANONYMOUS, event.origin.session, "")
+        keys, costs = [], []
+        for cover in waiting.covers.of(event.method):
+            if cost := cover.cost(event.name):
+                keys.append((cover.limit.name, cover.key(caller, event.method, event.name)))
+                costs.append(cost)
         if not keys:
             return (event,)
         waiting.held[event.origin.request] = event
-        return (PermitAsked(event.origin, keys, 1.0),)
+        each = () if costs.count(costs[0]) == len(costs) else tuple(costs)
+        return (PermitAsked(event.origin, tuple(keys), costs[0], each),)
+
+    def replaced(waiting: Waiting, event: PolicyReplaced) -> Sequence[Event]:
+        waiting.covers = _covers(event.policy)
+        return (event,)
 
     def given(waiting: Waiting, event: PermitGiven) -> Sequence[Event]:
         held = waiting.held.pop(event.origin.request, None)
@@ -57,6 +78,7 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
 
     known: dict[type[Event], Decision[Waiting]] = {
         SessionOpened: opened,
+        PolicyReplaced: replaced,
         Admitted: admitted,
         PermitGiven: given,
         PermitRefused: refused,
@@ -64,21 +86,17 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
         CallerLeft: cancelled,
         SessionClosed: closed,
     }
-    return stage("rate_limit", Waiting, known if limits else {})
+    return stage("rate_limit", lambda: Waiting(covers), known)
+
+
+@lru_cache(maxsize=64)
+def _covers(policy: bytes) -> Covers:
+    return Covers(load(policy).limits)
 
 
 def moved(request: Admitted, to: Origin) -> Admitted:
     """The request again, at the moment when it was let through."""
     return Admitted(to, request.message, request.method, request.name, request.version)
-
-
-def _bucket(limit: Limit, waiting: Waiting, origin: Origin) -> str:
-    match limit.per:
-        case "principal":
-            return waiting.principal
-        case "session":
-            return origin.session
-    return ""
 
 
 def _rejected(refusal: PermitRefused) -> RequestRejected:

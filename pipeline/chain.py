@@ -14,18 +14,20 @@ from operators.measure import Meter, measure
 from operators.policy import Policy
 from operators.rate_limit import rate_limit
 from operators.respond import respond
+from operators.return_permits import return_permits
 from operators.stage import fuse
 
 
 def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Observable[Step]]:
     """Every decision the server makes, in the order in which it makes them: from facts to steps."""
     return fuse(
-        admit(),
+        admit(policy.extensions),
         authorize(anonymous=policy.anonymous),
         rate_limit(policy.limits),
         answer_from_cache(policy.cache),
         dispatch(),
         emit_chunks(),
         respond(),
+        return_permits(policy.limits),
         measure(meter),
     )

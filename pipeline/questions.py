@@ -4,13 +4,16 @@ Asking is not acting: the answers need no commit before they are asked for, and 
 they let through. Shared memory and a shared server answer through the same Protocols, at once or later.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from events.decided import CacheAsked, PermitAsked
+from events.decided import CacheAsked, PermitAsked, PermitReturned
 from events.event import Origin, RequestId, SessionId, Step
 from events.observed import CacheHit, CacheMissed, PermitGiven, PermitRefused
+from operators.limits.exact import Answer
 from pipeline.ingress import Ingress
+from pipeline.journal import Lost
 
 Asker: TypeAlias = tuple[SessionId, RequestId | None]
 """Who asked: a request of a session."""
@@ -20,14 +23,31 @@ class Verdict(NamedTuple):
     """What the limits say.
 
     Attributes:
-        limit: The limit that refused, or the one with the least left.
-        remaining: Tokens left in it.
+        limit: The limit that refused, the one that takes longest if there are several; else the one with least left.
+        remaining: What is left in it, in requests of cost 1.
         retry_after: Seconds until the same request could pass; None when it may pass now.
     """
 
     limit: str
     remaining: float
     retry_after: float | None
+
+
+Key: TypeAlias = tuple[str, str]
+"""A limit's name, and whose share of it."""
+
+
+def verdict(keys: Sequence[Key], answers: Sequence[Answer]) -> Verdict:
+    """The word of all limits together, from the word of each."""
+    least = longest = 0
+    for index, answer in enumerate(answers):
+        if answer.remaining < answers[least].remaining:
+            least = index
+        if answer.retry_after is not None and answer.retry_after > (answers[longest].retry_after or -1.0):
+            longest = index
+    late = answers[longest].retry_after
+    which = least if late is None else longest
+    return Verdict(keys[which][0], answers[which].remaining, late)
 
 
 class Kept(NamedTuple):
@@ -38,10 +58,23 @@ class Kept(NamedTuple):
 
 
 class Limiter(Protocol):
-    """The limits that sessions share."""
+    """The limits that sessions share. What it is told is done in the order in which it is told."""
 
-    def take(self, keys: Sequence[tuple[str, str]], cost: float, at: float, answer: Callable[[Verdict], None]) -> None:
-        """Take ``cost`` tokens from all the buckets named (limit, key), or from none; ``at`` is now, in seconds."""
+    def take(
+        self,
+        keys: Sequence[Key],
+        costs: Sequence[float],
+        asker: Asker,
+        at: float,
+        answer: Callable[[Verdict], None],
+    ) -> None:
+        """Take its cost from each of the limits named, or nothing from any; ``at`` is now, in seconds.
+
+        A place among those that run at once is ``asker``'s until it is given back.
+        """
+
+    def give_back(self, keys: Sequence[Key], asker: Asker) -> None:
+        """Free the places that ``asker`` holds, if it does."""
 
 
 class Cache(Protocol):
@@ -50,8 +83,11 @@ class Cache(Protocol):
     def look(self, key: str, asker: Asker, at: float, answer: Callable[[Kept | None], None]) -> None:
         """Answer with what is kept under ``key``, or with None to the one asker who is to find it."""
 
-    def fill(self, key: str, asker: Asker, payload: bytes, ttl: float, at: float) -> None:
-        """Keep what ``asker`` found for ``ttl`` seconds, and give it to those who wait."""
+    def fill(self, key: str, asker: Asker, payload: bytes, ttl: float, at: float, tags: tuple[str, ...] = ()) -> None:
+        """Keep what ``asker`` found for ``ttl`` seconds, and give it to those who wait.
+
+        With its tags results can be dropped together.
+        """
 
     def release(self, key: str, asker: Asker) -> None:
         """``asker`` no longer waits for the key, or will not find it: then the next who waits is to."""
@@ -65,24 +101,42 @@ class Questions:
         self._limiter = limiter
         self._cache = cache
         self._clock = clock
+        self._asking: dict[Asker, Origin] = {}
 
     def ask(self, step: Step) -> None:
         """Ask what the decisions of ``step`` ask."""
         for decision in step.decisions:
             if type(decision) is PermitAsked:
-                origin = decision.origin
-                self._limiter.take(decision.keys, decision.cost, origin.at, self._permit(origin))
+                self._ask_permit(decision)
+            elif type(decision) is PermitReturned:
+                self._give_back(decision)
             elif type(decision) is CacheAsked:
                 origin = decision.origin
                 self._cache.look(decision.key, (origin.session, origin.request), origin.at, self._lookup(origin))
 
-    def _permit(self, asked: Origin) -> Callable[[Verdict], None]:
+    def on_lost(self, lost: Lost) -> None:
+        """Give back what a session held that cannot be recorded. To be subscribed to ``Journal.lost``."""
+        for step in lost.steps:
+            for decision in step.decisions:
+                if isinstance(decision, PermitReturned):
+                    self._give_back(decision)
+
+    def _ask_permit(self, asked: PermitAsked) -> None:
+        origin = asked.origin
+        asker = (origin.session, origin.request)
+        self._asking[asker] = origin
+        costs = asked.costs or (asked.cost,) * len(asked.keys)
+        self._limiter.take(asked.keys, costs, asker, origin.at, self._permit(asker, origin))
+
+    def _give_back(self, returned: PermitReturned) -> None:
+        self._limiter.give_back(returned.keys, (returned.origin.session, returned.origin.request))
+
+    def _permit(self, asker: Asker, asked: Origin) -> Callable[[Verdict], None]:
         def answer(verdict: Verdict) -> None:
-            origin = self._now(asked)
-            if verdict.retry_after is None:
-                self._ingress.push(PermitGiven(origin, verdict.limit, verdict.remaining))
-            else:
-                self._ingress.push(PermitRefused(origin, verdict.limit, verdict.remaining, verdict.retry_after))
+            # An id may be used again when its request was cancelled: then this is the word on a request that is gone.
+            if self._asking.get(asker) is asked:
+                del self._asking[asker]
+                self._ingress.push(permit(verdict, self._now(asked)))
 
         return answer
 
@@ -95,3 +149,11 @@ class Questions:
 
     def _now(self, asked: Origin) -> Origin:
         return Origin(asked.session, asked.request, self._clock())
+
+
+def permit(verdict: Verdict, origin: Origin) -> PermitGiven | PermitRefused:
+    """What the limits said, as a fact. Waits are told in milliseconds, and never too short."""
+    if verdict.retry_after is None:
+        return PermitGiven(origin, verdict.limit, verdict.remaining)
+    late = math.ceil(round(verdict.retry_after * 1_000_000) / 1000) / 1000
+    return PermitRefused(origin, verdict.limit, verdict.remaining, late)

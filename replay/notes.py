@@ -6,6 +6,7 @@ from typing import Any, Final
 from events import decided, observed
 from events.codes import NAMES
 from events.event import Event
+from operators.policy import load
 
 
 def note(event: Event) -> str:
@@ -39,6 +40,11 @@ def _returned(event: observed.CallReturned) -> str:
     return f"{len(event.payload)} bytes{', an error of the tool' if event.is_error else ''}"
 
 
+def _policy(event: observed.PolicyReplaced) -> str:
+    policy = load(event.policy)
+    return f"{len(policy.limits)} limits; anonymous callers {'are' if policy.anonymous else 'are not'} served"
+
+
 def _progress(event: observed.ProgressReported) -> str:
     total = "" if event.total is None else f" of {event.total:g}"
     return f"{event.progress:g}{total}{': ' if event.message else ''}{event.message}"
@@ -57,13 +63,14 @@ def _agreed(event: decided.SessionAgreed) -> str:
     return f"{event.version}{' with ' if event.client else ''}{event.client}"
 
 
-def _asked(event: decided.PermitAsked) -> str:
+def _asked(event: decided.PermitAsked | decided.PermitReturned) -> str:
     return ", ".join(f"{limit} of {key}" if key else limit for limit, key in event.keys)
 
 
 _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     observed.SessionOpened: _opened,
     observed.SessionClosed: lambda event: event.reason,
+    observed.PolicyReplaced: _policy,
     observed.RequestReceived: _size,
     observed.NotificationReceived: _size,
     observed.ResponseReceived: _size,
@@ -80,12 +87,14 @@ _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     decided.SessionAgreed: _agreed,
     decided.RequestRejected: _error,
     decided.PermitAsked: _asked,
+    decided.PermitReturned: _asked,
     decided.CacheAsked: lambda event: f"key {event.key[:12]}",
     decided.CacheFilled: lambda event: f"key {event.key[:12]} for {event.ttl:g} s",
     decided.CacheReleased: lambda event: f"key {event.key[:12]}",
     decided.CallDispatched: lambda event: f"following {event.version}",
     decided.RequestCancelled: lambda event: event.reason,
     decided.ChunkEmitted: lambda event: f"part {event.number}",
+    decided.StreamEmitted: lambda event: f"part {event.index}{', the last: ' if event.ended else ''}{event.ended}",
     decided.ErrorReady: _error,
     decided.StageFailed: lambda event: f"{event.error} in {event.stage}{' on ' if event.event else ''}{event.event}",
 }

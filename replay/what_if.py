@@ -2,7 +2,8 @@
 
 The recorded facts go through the chain again with another policy, and every permit is asked for anew; the limits are
 asked in the order of the log. What a call would have come to that was never made nobody knows: it is only told that it
-would have been carried out. What the cache answered stays as it was.
+would have been carried out, and it takes a place among those that run at once for no time. What the cache answered
+stays as it was.
 """
 
 from collections import deque
@@ -11,12 +12,13 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Struct
 
-from events.decided import CacheAsked, CallDispatched, PermitAsked
+from events.decided import CacheAsked, CallDispatched, PermitAsked, PermitReturned
 from events.event import Decided, Observed, Origin, RequestId, SessionId, Step
 from events.observed import (
     MessageMalformed,
     PermitGiven,
     PermitRefused,
+    PolicyReplaced,
     RequestOverflowed,
     RequestReceived,
     SessionClosed,
@@ -26,8 +28,7 @@ from events.outcome import outcome
 from events.record import UnreadableRecord, unpack
 from operators.policy import Policy, load
 from pipeline.log import Record
-from pipeline.questions import Limiter
-from pipeline.questions import Verdict as Permit
+from pipeline.questions import Asker, Key, Limiter, permit
 from replay.position import Position
 from replay.virtual import VirtualChain
 
@@ -62,7 +63,7 @@ def what_if(records: Iterable[Record], policy: Policy, limiter: Limiter) -> Iter
 
     Args:
         records: Whole sessions, in the order of the log.
-        policy: Whom to serve, and how often; its cache rules are not looked at.
+        policy: Whom to serve, and how often; its cache rules and extensions are not looked at.
         limiter: Keeps the limits of ``policy``; it must answer at once, by the times it is given.
 
     Raises:
@@ -76,7 +77,8 @@ def what_if(records: Iterable[Record], policy: Policy, limiter: Limiter) -> Iter
             if isinstance(step.fact, SessionOpened):
                 chain = chains.get(step.fact.policy)
                 if chain is None:
-                    other = msgspec.structs.replace(policy, cache=load(step.fact.policy).cache)
+                    was = load(step.fact.policy)
+                    other = msgspec.structs.replace(policy, cache=was.cache, extensions=was.extensions)
                     chain = chains[step.fact.policy] = VirtualChain(other)
                 sessions[record.session] = _Session(chain, limiter)
             session = sessions.get(record.session)
@@ -96,13 +98,14 @@ class _Session:
         self._limiter = limiter
         self._asked: dict[RequestId | None, tuple[RequestReceived, Position]] = {}
         self._now: dict[RequestId | None, str] = {}
+        self._places: dict[RequestId | None, tuple[Key, ...]] = {}
 
     def take(self, step: Step, position: Position) -> Iterator[Changed]:
         """Go through a step; gives what ended differently in it."""
         fact = step.fact
         if isinstance(fact, RequestReceived):
             self._asked[fact.origin.request] = (fact, position)
-        if not isinstance(fact, PermitGiven | PermitRefused):
+        if not isinstance(fact, PermitGiven | PermitRefused | PolicyReplaced):
             self._live(fact)
         if isinstance(fact, MessageMalformed | RequestOverflowed):
             return  # no policy has a say in these
@@ -110,6 +113,7 @@ class _Session:
             recorded = outcome(decision, fact)
             if recorded is not None and (asked := self._asked.pop(decision.origin.request, None)) is not None:
                 now = self._now.pop(decision.origin.request, recorded)
+                self._vacate(decision.origin)  # a call that was never made will not say that it is over
                 if now != recorded:
                     yield _changed(*asked, recorded, now)
 
@@ -123,22 +127,29 @@ class _Session:
     def _follow(self, decision: Decided, fact: Observed, facts: deque[Observed]) -> None:
         request = decision.origin.request
         if isinstance(decision, PermitAsked):
-            self._limiter.take(
-                decision.keys,
-                decision.cost,
-                decision.origin.at,
-                lambda permit: facts.append(_told(permit, decision.origin)),
-            )
+            self._ask(decision, facts)
+        elif isinstance(decision, PermitReturned):
+            self._vacate(decision.origin)
         elif isinstance(decision, CallDispatched | CacheAsked):
             self._now[request] = CARRIED_OUT
         elif (word := outcome(decision, fact)) is not None and request in self._asked:
             self._now[request] = word
 
+    def _ask(self, asked: PermitAsked, facts: deque[Observed]) -> None:
+        origin = asked.origin
+        costs = asked.costs or (asked.cost,) * len(asked.keys)
+        self._places[origin.request] = asked.keys
+        self._limiter.take(
+            asked.keys, costs, _asker(origin), origin.at, lambda verdict: facts.append(permit(verdict, origin))
+        )
 
-def _told(permit: Permit, origin: Origin) -> Observed:
-    if permit.retry_after is None:
-        return PermitGiven(origin, permit.limit, permit.remaining)
-    return PermitRefused(origin, permit.limit, permit.remaining, permit.retry_after)
+    def _vacate(self, origin: Origin) -> None:
+        if keys := self._places.pop(origin.request, None):
+            self._limiter.give_back(keys, _asker(origin))
+
+
+def _asker(origin: Origin) -> Asker:
+    return origin.session, origin.request
 
 
 def _changed(asked: RequestReceived, position: Position, recorded: str, now: str) -> Changed:

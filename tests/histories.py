@@ -48,6 +48,7 @@ EVENTS = (*OBSERVED, *DECIDED)
 POLICY = Policy(
     limits=(Limit("calls", "session", per_second=1, burst=1),),
     cache=(CacheRule("tools/call", "add", 60.0), CacheRule("tools/list", "", 60.0, public=True)),
+    extensions=("batch", "stream/start"),
 )
 
 texts = st.text(max_size=8)

@@ -72,7 +72,7 @@ class Room:
     def __init__(self, log: MemoryLog | None = None, **settings: Any) -> None:
         self.log = log or MemoryLog()
         self.tools = Tools()
-        used = Settings(**{"store": "memory:", "drain_timeout": 0.2, **settings})
+        used = Settings(**{"store": "memory:", "drain_timeout": 0.2, "prompts_enabled": False, **settings})
         self.app = App(used, self.tools.server.catalogue(), self.log)
 
     def peer(self, *, ready: bool = True) -> Peer:

@@ -29,7 +29,7 @@ Value = TypeVar("Value")
 LONG: Final = 30.0
 """Seconds after which a test gives up: the machine may be busy with something else."""
 
-_DEFAULTS: Final = Settings(port=0, store="memory:", drain_timeout=0.2)
+_DEFAULTS: Final = Settings(port=0, store="memory:", drain_timeout=0.2, prompts_enabled=False)
 
 
 async def soon(coming: Awaitable[Value]) -> Value:

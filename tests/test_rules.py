@@ -28,8 +28,8 @@ from pipeline.chain import chain
 from pipeline.log import Record, Row, VersionConflict
 from replay.replay import Verdict, verify
 from tests.facts import OTHER, SESSION, closed, modern, opened, request
+from tests.golden.make import FULL_POLICY as POLICY
 from tests.golden.make import HISTORY
-from tests.histories import POLICY
 from tests.passing import steps_of
 from tests.peers import Peer, Room
 from tests.pipeline.logs import HandWorkedLog

@@ -1,7 +1,7 @@
 """What is measured, one family of figures in each file."""
 
 from bench.figure import Figures
-from bench.figures import append, audit, replay, sessions, stall, throughput
+from bench.figures import append, audit, caching, limits, parts, replay, sessions, stall, throughput
 
 FAMILIES: tuple[Figures, ...] = (
     throughput.HTTP,
@@ -13,4 +13,7 @@ FAMILIES: tuple[Figures, ...] = (
     audit.AUDIT,
     sessions.MEMORY,
     stall.STALL,
+    limits.LIMITS,
+    caching.CACHE,
+    parts.PARTS,
 )

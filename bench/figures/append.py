@@ -5,11 +5,9 @@ Ours: through the event loop and the writer process, two groups on their way at 
 """
 
 import asyncio
-import contextlib
-import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import uvloop
 from adapters.sqlite_log import SqliteLog, open_sqlite_log
 from bench import process, rows
 from bench.figure import Figures, Goal, Result, Setting, judged
+from bench.pinned import pinned
 from events.record import TOPIC
 from pipeline.journal import IN_FLIGHT
 from pipeline.log import Row
@@ -101,17 +100,6 @@ async def compare(setting: Setting, name: str, size: int) -> Result:
 
 def _rate(rates: Sequence[float]) -> str:
     return f"{sorted(rates)[len(rates) // 2]:,.0f}/s"
-
-
-@contextlib.contextmanager
-def pinned() -> Iterator[None]:
-    """Stay on the server's core meanwhile."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {process.SERVER_CORE})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def measure(setting: Setting, names: Sequence[str]) -> list[Result]:

@@ -12,7 +12,9 @@ from mcp_server.cli.codes import DIFFERS, OK, UsageError
 from mcp_server.cli.output import Output
 from mcp_server.cli.reading import read
 from mcp_server.cli.text import clean, clipped, many, to_json, value_text
-from mcp_server.features.catalogue import Catalogue
+from mcp_server.config import Settings
+from mcp_server.extensions.compose import NEED_A_SERVER, extended
+from mcp_server.extensions.extended import Extended
 from replay.calls import RecordedCall, error_value, recorded_calls
 from replay.difference import Difference, differences, readable
 
@@ -32,7 +34,7 @@ def rerun(reader: SqliteReader, session: str | None, arguments: argparse.Namespa
         for call in recorded_calls(records):
             found: list[Difference] = []
             verdict = _SKIPPED
-            if consent.given(call):
+            if call.method not in NEED_A_SERVER and consent.given(call):
                 again = runner.run(_result(catalogue, call))
                 found = list(differences(call.result, again, ignored=arguments.ignore))
                 verdict = _CHANGED if found else _SAME
@@ -44,23 +46,23 @@ def rerun(reader: SqliteReader, session: str | None, arguments: argparse.Namespa
     return DIFFERS if counts[_CHANGED] else OK
 
 
-def _catalogue(target: str) -> Catalogue:
+def _catalogue(target: str) -> Extended:
     from mcp_server.loader import LoadError, load
 
     if not target:
         from mcp_server.builtin import server
-
-        return server.catalogue()
-    try:
-        return load(target).catalogue()
-    except LoadError as error:
-        raise UsageError(f"argument --server: {error}") from error
+    else:
+        try:
+            server = load(target)
+        except LoadError as error:
+            raise UsageError(f"argument --server: {error}") from error
+    return extended(Settings(), server.catalogue())
 
 
 class _Consent:
     """Which calls may be made again: those that act on nothing, or the same twice as once, and what the user allows."""
 
-    def __init__(self, catalogue: Catalogue, *, everything: bool) -> None:
+    def __init__(self, catalogue: Extended, *, everything: bool) -> None:
         self._catalogue = catalogue
         self._everything = everything
         self._answers: dict[str, bool] = {}
@@ -96,7 +98,7 @@ class _NoTeller:
     def chunk(self, payload: bytes) -> None: ...
 
 
-async def _result(catalogue: Catalogue, recorded: RecordedCall) -> dict[str, Any]:
+async def _result(catalogue: Extended, recorded: RecordedCall) -> dict[str, Any]:
     """What comes of a call today, as the response would say it."""
     call = Call(
         recorded.session,

@@ -2,23 +2,27 @@
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
 from mcp_server.config import Settings, SettingsError, from_environment
-from mcp_server.features.server import MCPServer
-from mcp_server.loader import LoadError, load
+from mcp_server.config.options import add_options, told
+from mcp_server.loader import LoadError
 from mcp_server.logs import configure
+from mcp_server.offering import offered
+from mcp_server.server import named_server
 from mcp_server.serving import CannotListen, serve
 from mcp_server.stores import StoreError
 from pipeline.log import LogFailed
 
 EPILOG = """\
-Every setting of the configuration file can also be given as MCP_ and its name in capitals, such as MCP_PORT=9000.
+Every setting of the configuration file can also be given as MCP_ and its name in capitals, such as MCP_PORT=9000;
+mcp-rewind config shows them all, and mcp-rewind doctor finds what is wrong with them here. SIGHUP has the server read
+them anew: limits, windows, time limits, allowed hosts and the log level change at once, the others with a restart.
 Exit codes: 0 stopped as asked, 2 a setting is wrong, 3 the log failed or could not be opened, 4 the port is taken.
 """
 
@@ -28,37 +32,32 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "serve", help="run a server", epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add_arguments(parser)
+    add_options(parser)
     parser.set_defaults(run=run)
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what ``serve`` can be told."""
-    parser.add_argument("server", nargs="?", help="FILE.py or module:attribute; the built-in server when none is named")
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings as a JSON object")
-    parser.add_argument("--transport", choices=("websocket", "http", "stdio"), help="default: http, with websocket")
-    parser.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on, 0 for a free one (default: 8080)")
-    parser.add_argument("--store", metavar="URL", help="where the log is kept (default: sqlite:///var/events.db)")
-    parser.add_argument("--durability", choices=("strict", "group", "async"), help="default: strict")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until stopped; returns the exit code."""
     try:
-        settings = _settings(arguments)
+        settings = from_environment(arguments.config, told(arguments))
     except SettingsError as error:
         return _say(str(error), 2)
     try:
-        configure("DEBUG" if settings.debug else settings.log_level, settings.log_file)
+        configure(_level(settings), settings.log_file)
     except OSError as error:
         return _say(f"log_file {settings.log_file!r} cannot be written: {error.strerror}", 2)
+
+    def read_again() -> Settings:
+        found = from_environment(arguments.config, told(arguments))
+        logging.getLogger().setLevel(_level(found))
+        return found
+
     try:
         sink = _own_standard_output() if settings.transport_type == "stdio" else 1
-        server = _server(settings)
+        offer = offered(settings, named_server(settings))
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(serve(settings, server.catalogue(), lambda port: _announce(settings, port), sink))
-    except (LoadError, StoreError) as error:
+            runner.run(serve(settings, offer, lambda port: _announce(settings, port), sink, read_again))
+    except (LoadError, StoreError, SettingsError) as error:
         return _say(str(error), 2)
     except LogFailed as error:
         return _say(str(error), 3)
@@ -67,17 +66,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
-    given = {name: getattr(arguments, name) for name in ("server", "host", "port", "store", "durability")}
-    return from_environment(arguments.config, {**given, "transport_type": arguments.transport})
-
-
-def _server(settings: Settings) -> MCPServer:
-    if settings.server:
-        return load(settings.server)
-    from mcp_server.builtin import server
-
-    return server
+def _level(settings: Settings) -> str:
+    return "DEBUG" if settings.debug else settings.log_level
 
 
 def _own_standard_output() -> int:

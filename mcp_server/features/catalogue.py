@@ -7,7 +7,7 @@ from events.codes import INVALID_PARAMS, METHOD_NOT_FOUND
 from mcp_server.calls import Answer, Call, CallRefused, Teller
 from mcp_server.features.completions import completion, read_request, starting_with
 from mcp_server.features.envelope import Envelope, Identity
-from mcp_server.features.lists import LISTS, make_lists
+from mcp_server.features.lists import LISTS, list_end, make_lists
 from mcp_server.features.offer import Offer
 from mcp_server.features.refusals import text_param, unknown
 from mcp_server.features.resources import not_found
@@ -19,7 +19,12 @@ Handler = Callable[[Call, Teller], Coroutine[Any, Any, Answer]]
 
 
 class Catalogue:
-    """What a server offers, fixed at the moment it is made."""
+    """What a server offers, fixed at the moment it is made.
+
+    Attributes:
+        capabilities: What it tells clients that they may ask for.
+        page_size: Entries of a list that are sent at once.
+    """
 
     def __init__(self, identity: Identity, envelope: Envelope, offer: Offer, page_size: int, list_ttl: float) -> None:
         """``page_size`` is in entries, ``list_ttl`` in seconds."""
@@ -28,6 +33,8 @@ class Catalogue:
         self._offer = offer.copy()
         self._tools = self._offer.tools
         self._list_ttl = list_ttl
+        self.page_size = page_size
+        self.capabilities = self._offer.capabilities()
         self._lists = make_lists(self._offer, envelope, page_size, list_ttl)
         self._handlers: dict[str, Handler] = {
             "tools/call": self._call_tool,
@@ -49,6 +56,22 @@ class Catalogue:
         if handler is None:
             raise CallRefused(METHOD_NOT_FOUND, f"unknown method: {clip(call.method, 128)}")
         return handler(call, teller)
+
+    def result(self, members: dict[str, Any], version: str) -> Answer:
+        """A result that ends as all of this server's do; ``members`` has at least one.
+
+        Raises:
+            Unencodable: They have no JSON form.
+        """
+        return Answer(self._envelope.wrap(members, version))
+
+    def prompts(self) -> list[dict[str, Any]]:
+        """Its prompts as ``prompts/list`` shows them."""
+        return [prompt.listing() for prompt in self._offer.prompts.values()]
+
+    def list_end(self, version: str) -> bytes:
+        """How a list ends: with how long clients may keep it, where the version tells them, and as all results do."""
+        return list_end(self._envelope, self._list_ttl, version)
 
     def cache_rules(self) -> tuple[CacheRule, ...]:
         """What may be answered from a cache."""
@@ -101,7 +124,7 @@ class Catalogue:
             values = await registered.values(typed, settled, call, teller)
         else:
             values = starting_with(typed, choices[argument])
-        return Answer(self._envelope.wrap({"completion": completion(values)}, call.version))
+        return self.result({"completion": completion(values)}, call.version)
 
     def _choices(self, kind: str, name: str, version: str) -> dict[str, list[str]]:
         """The arguments of a prompt or template, each with what its type allows when that is a short list."""
@@ -115,14 +138,14 @@ class Catalogue:
 
     async def _initialize(self, call: Call, _teller: Teller) -> Answer:
         members = {"protocolVersion": call.version, **self._about(), "serverInfo": self._identity.info()}
-        return Answer(self._envelope.wrap(members, call.version))
+        return self.result(members, call.version)
 
     async def _discover(self, call: Call, _teller: Teller) -> Answer:
         fresh = {"ttlMs": int(self._list_ttl * 1000), "cacheScope": "public"}
         members = {"supportedVersions": list(MODERN), **self._about(), **fresh}
-        return Answer(self._envelope.wrap(members, call.version))
+        return self.result(members, call.version)
 
     def _about(self) -> dict[str, Any]:
         instructions = self._identity.instructions
         told = {} if instructions is None else {"instructions": instructions}
-        return {"capabilities": self._offer.capabilities(), **told}
+        return {"capabilities": self.capabilities, **told}

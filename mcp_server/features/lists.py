@@ -38,14 +38,14 @@ LISTS: Final[dict[str, tuple[str, Entries]]] = {
 
 def make_lists(offer: Offer, envelope: Envelope, page_size: int, ttl: float) -> dict[tuple[str, str], Pages]:
     """Every list in every version, by method and version. ``ttl`` is in seconds."""
-    fresh = b',"ttlMs":%d,"cacheScope":"public"' % (ttl * 1000)
     return {
-        (method, version): Pages(
-            member,
-            entries(offer, version),
-            page_size,
-            (fresh if version in MODERN else b"") + envelope.end(version),
-        )
+        (method, version): Pages(member, entries(offer, version), page_size, list_end(envelope, ttl, version))
         for version in (*MODERN, *LEGACY)
         for method, (member, entries) in LISTS.items()
     }
+
+
+def list_end(envelope: Envelope, ttl: float, version: str) -> bytes:
+    """How a list ends: modern clients are told for how long they may keep it, ``ttl`` in seconds."""
+    fresh = b',"ttlMs":%d,"cacheScope":"public"' % (ttl * 1000) if version in MODERN else b""
+    return fresh + envelope.end(version)

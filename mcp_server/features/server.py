@@ -1,8 +1,9 @@
 """The face that whoever writes a server works with."""
 
+import copy
 import difflib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar, Unpack, overload
+from typing import Any, Final, Self, TypeVar, Unpack, overload
 
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.features.completions import Completion
@@ -184,6 +185,12 @@ class MCPServer:
             return function
 
         return offer
+
+    def copy(self) -> Self:
+        """The same server; what is added to one from here on is not in the other."""
+        other = copy.copy(self)
+        other._offer = self._offer.copy()  # noqa: SLF001 # its own kind
+        return other
 
     def catalogue(self) -> Catalogue:
         """All that is offered at this moment, ready to answer requests."""

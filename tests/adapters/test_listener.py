@@ -71,14 +71,20 @@ async def test_names_and_pages_that_were_given_are_answered() -> None:
 async def test_where_nothing_is_one_is_told_where_something_is() -> None:
     async with serving() as served, served.request("GET", "/none") as response:
         assert response.status == 404
-        assert await response.text() == "there is nothing here; MCP is at /health, /mcp, /metrics, /ws\n"
+        operations = "/admin/gc, /admin/rate-limits, /admin/requests, /health, /health/live, /health/ready"
+        assert await response.text() == (
+            f"there is nothing here; there is something at {operations}, /mcp, /metrics, /ws\n"
+        )
 
 
 async def test_health_and_figures_can_be_asked_for() -> None:
     async with serving() as served:
         await served.modern(1, "tools/list")
         async with served.request("GET", "/health") as response:
-            assert (response.status, await response.json()) == (200, {"status": "ok"})
+            body = await response.json()
+            assert (response.status, body["status"]) == (200, "healthy")
+            assert [check["name"] for check in body["checks"]] == ["event_log", "event_loop"]
+            assert 0 < body["system_info"]["memory_percent"] < 100
         async with served.request("GET", "/metrics") as response:
             figures = await response.text()
         assert 'mcp_requests_total{method="tools/list",name="",outcome="ok"} 1.0' in figures
@@ -89,7 +95,9 @@ async def test_a_server_whose_log_has_failed_says_that_it_is_not_well() -> None:
     async with serving() as served:
         served.log.fail("the disk is full")
         async with served.request("GET", "/health") as response:
-            assert (response.status, await response.json()) == (503, {"status": "failing"})
+            body = await response.json()
+            assert (response.status, body["status"]) == (503, "unhealthy")
+            assert "the disk is full" in body["checks"][0]["message"]
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST /mcp HT", b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nX: "])
@@ -107,7 +115,7 @@ async def test_a_request_that_does_not_bring_its_body_is_closed() -> None:
 
 
 async def test_a_connection_that_had_its_request_may_be_silent() -> None:
-    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with serving(head_timeout=0.1, body_timeout=0.1) as served, raw(served, request) as reader:
         await soon(reader.readuntil(b"}"))
         with pytest.raises(TimeoutError):

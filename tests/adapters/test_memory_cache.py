@@ -1,12 +1,18 @@
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from adapters.memory_cache import MemoryCache
+from adapters.cache_entries import ENTRY_OVERHEAD, TAG_OVERHEAD, size_of
+from adapters.memory_cache import MOST_DROPPED, MemoryCache
 from pipeline.questions import Asker, Kept
+from tests.adapters.cache_oracle import Oracle
+
+Result = TypeVar("Result")
 
 A: Asker = ("session a", 1)
 B: Asker = ("session b", 1)
@@ -16,7 +22,7 @@ C: Asker = ("session b", "1")
 class Desk:
     """A cache, and what it answered whom."""
 
-    def __init__(self, most_entries: int = 10, most_bytes: int = 1000) -> None:
+    def __init__(self, most_entries: int = 10, most_bytes: int = 10_000) -> None:
         self.cache = MemoryCache(most_entries, most_bytes)
         self.answers: list[tuple[Asker, Kept | None]] = []
 
@@ -114,18 +120,36 @@ def test_the_least_recently_used_go_first() -> None:
 
 
 def test_results_have_a_size_together_and_what_exceeds_it_alone_is_not_kept() -> None:
-    desk = Desk(most_bytes=10)
-    desk.fill(A, b"x" * 11, key="big")
+    least = size_of("k", b"")
+    desk = Desk(most_bytes=2 * least + 10)
+    desk.fill(A, b"x" * (least + 11), key="k")
     assert (len(desk.cache), desk.cache.bytes) == (0, 0)
     for key in ("a", "b", "c"):
         desk.fill(A, b"x" * 4, key=key)
-    assert (len(desk.cache), desk.cache.bytes) == (2, 8)
-    desk.fill(A, b"x" * 10, key="c")
-    assert (len(desk.cache), desk.cache.bytes) == (1, 10)
+    assert (len(desk.cache), desk.cache.bytes) == (2, 2 * least + 8)
+    desk.fill(A, b"x" * (least + 10), key="c")
+    assert (len(desk.cache), desk.cache.bytes) == (1, 2 * least + 10)
+
+
+def test_the_stated_overheads_are_what_python_takes() -> None:
+    """At the worst moment: when the dictionaries have just grown."""
+    for tags in ((), ("t",)):
+        cache = MemoryCache(10**6, 10**9)
+        tracemalloc.start()
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(22_000):
+            cache.fill(
+                f"{number:064d}", A, bytes(200), 60.0, float(number), tuple(f"{tag}{number:06d}" for tag in tags)
+            )
+        taken = tracemalloc.get_traced_memory()[0] - before
+        tracemalloc.stop()
+        stated = ENTRY_OVERHEAD + (TAG_OVERHEAD if tags else 0)
+        assert 0.5 * stated < taken / 22_000 - 200 - 64 < 1.05 * stated
+        assert cache.bytes == 22_000 * (200 + 64 + stated + sum(7 for _ in tags))
 
 
 def test_a_result_that_is_too_big_to_keep_is_still_given_to_those_who_wait() -> None:
-    desk = Desk(most_bytes=1)
+    desk = Desk(most_bytes=size_of("k", b"{ }") - 1)
     desk.look(A)
     desk.look(B)
     desk.fill(A, b"{ }")
@@ -142,7 +166,7 @@ class Sharing(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cache = MemoryCache(most_entries=1, most_bytes=100)
+        self.cache = MemoryCache(most_entries=1, most_bytes=1000)
         self.now = 0.0
         self.finding: set[tuple[str, Asker]] = set()
         self.waiting: set[tuple[str, Asker]] = set()
@@ -190,16 +214,102 @@ class Sharing(RuleBasedStateMachine):
     @invariant()
     def bounds_hold(self) -> None:
         assert len(self.cache) <= 1
-        assert self.cache.bytes == 2 * len(self.cache)
+        assert self.cache.bytes == size_of("k", b"{}") * len(self.cache)
 
 
 TestSharing = Sharing.TestCase
 TestSharing.settings = settings(max_examples=60, stateful_step_count=30)
 
 
-@given(st.lists(st.tuples(KEYS, st.binary(max_size=6), st.integers(0, 3)), max_size=30))
-def test_the_bytes_are_those_of_what_is_kept(fills: list[tuple[str, bytes, int]]) -> None:
-    cache = MemoryCache(2, 8)
-    for at, (key, payload, ttl) in enumerate(fills):
-        cache.fill(key, A, payload, float(ttl), float(at))
-        assert cache.bytes == sum(len(entry.payload) for entry in cache._entries.values()) <= 8
+def test_a_search_during_which_too_many_tags_were_dropped_brings_nothing(desk: Desk) -> None:
+    desk.look(A)
+    desk.look(B)
+    for number in range(MOST_DROPPED + 1):
+        desk.cache.invalidate(f"tag {number}")
+    desk.fill(A)
+    assert desk.answers == [(A, None), (B, None)]
+    assert len(desk.cache) == 0
+
+
+def test_a_share_of_the_bytes_can_be_freed() -> None:
+    cache = MemoryCache(100, 10**6)
+    for key in "abcd":
+        cache.fill(key, A, b"x", 60.0, 0.0)
+    assert cache.shrink(0.5) == 2 * size_of("a", b"x")
+    assert [cache.find(key, 1.0) is not None for key in "abcd"] == [False, False, True, True]
+    assert cache.shrink(1.0) == 0
+    assert cache.shrink(0.0) == 2 * size_of("a", b"x")
+    assert len(cache) == 0
+
+
+MOST_ENTRIES, MOST_BYTES = 4, 4 * size_of("a", b"", ("t",)) + 100
+NAMES = st.sampled_from("abcdef\u00fc")
+TAGS = st.sets(st.sampled_from(["red", "round", "\u20ac"])).map(tuple)
+PAYLOADS = st.one_of(st.binary(max_size=40), st.integers(0, 2 * MOST_BYTES).map(bytes))
+
+
+class AsTheOracle(RuleBasedStateMachine):
+    """What is kept, in which order it goes, its bytes and its time are those of the naive cache at every moment."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache = MemoryCache(MOST_ENTRIES, MOST_BYTES)
+        self.oracle = Oracle(MOST_ENTRIES, MOST_BYTES)
+        self.now = 0.0
+
+    @rule(key=NAMES, payload=PAYLOADS, ttl=st.sampled_from([0.0, 1.0, 5.0, 100.0]), tags=TAGS)
+    def put(self, key: str, payload: bytes, ttl: float, tags: tuple[str, ...]) -> None:
+        size = size_of(key, payload, tags)
+        kept = self.oracle.put(key, payload, size, ttl, self.now, tags)
+        assert run(self.cache.put(key, payload, ttl, self.now, tags)) == kept
+
+    @rule(key=NAMES, payload=PAYLOADS, tags=TAGS)
+    def find_and_fill(self, key: str, payload: bytes, tags: tuple[str, ...]) -> None:
+        answers: list[Kept | None] = []
+        self.cache.look(key, A, self.now, answers.append)
+        known = self.oracle.get(key, self.now)
+        assert answers == [known and Kept(*known)]
+        if known is None:
+            self.oracle.put(key, payload, size_of(key, payload, tags), 3.0, self.now, tags)
+            self.cache.fill(key, A, payload, 3.0, self.now, tags)
+
+    @rule(key=NAMES)
+    def get(self, key: str) -> None:
+        known = self.oracle.get(key, self.now)
+        assert run(self.cache.get(key, self.now)) == (known and Kept(*known))
+
+    @rule(key=NAMES)
+    def delete(self, key: str) -> None:
+        assert run(self.cache.delete(key)) == self.oracle.delete(key)
+
+    @rule(tag=st.sampled_from(["red", "round", "\u20ac", "none"]))
+    def delete_tag(self, tag: str) -> None:
+        assert run(self.cache.delete_tag(tag)) == self.oracle.delete_tag(tag)
+
+    @rule()
+    def clear(self) -> None:
+        assert run(self.cache.clear()) == self.oracle.clear()
+
+    @rule(seconds=st.sampled_from([0.25, 1.0, 4.0]))
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+    @invariant()
+    def the_same_is_kept_in_the_same_order(self) -> None:
+        assert [*self.cache._entries] == [one.key for one in self.oracle.kept]
+        assert (self.cache.bytes, self.cache.evictions) == (self.oracle.size, self.oracle.evictions)
+        tagged = {tag: {one.key for one in self.oracle.kept if tag in one.tags} for tag in ("red", "round", "\u20ac")}
+        assert self.cache._tagged == {tag: keys for tag, keys in tagged.items() if keys}
+
+
+TestAsTheOracle = AsTheOracle.TestCase
+TestAsTheOracle.settings = settings(max_examples=100, stateful_step_count=40)
+
+
+def run(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """What a coroutine returns that waits for nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return cast("Result", done.value)
+    raise AssertionError("it waits")

@@ -1,80 +1,38 @@
-"""Token buckets against an oracle that remembers everything and adds it up anew for each question."""
-
-from fractions import Fraction
+import asyncio
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from adapters import memory_limits
 from adapters.memory_limits import MemoryLimits
 from operators.policy import Limit
 from pipeline.questions import Verdict
+from tests.adapters import limits_contract as contract
+from tests.adapters.limits_contract import FAST, LOG, PLACES, SLOW, History, asked, histories
 
-SLOW = Limit("slow", "principal", per_second=0.5, burst=2)
-FAST = Limit("fast", "session", per_second=4, burst=3)
-LIMITS = {limit.name: limit for limit in (SLOW, FAST)}
-Keys = tuple[tuple[str, str], ...]
-
-
-def asked(limits: MemoryLimits, keys: Keys, at: float, cost: float = 1.0) -> Verdict:
-    answers: list[Verdict] = []
-    limits.take(keys, cost, at, answers.append)
-    (verdict,) = answers
-    return verdict
+KEY = (("fast", "a"),)
 
 
-class Oracle:
-    """For each bucket the moments at which a token was taken."""
-
-    def __init__(self) -> None:
-        self.taken: dict[tuple[str, str], list[Fraction]] = {}
-
-    def level(self, key: tuple[str, str], at: Fraction) -> Fraction:
-        limit = LIMITS[key[0]]
-        burst, rate = Fraction(limit.burst), Fraction(limit.per_second)
-        tokens, since = burst, Fraction(0)
-        for moment in self.taken.get(key, []):
-            tokens, since = min(burst, tokens + (moment - since) * rate) - 1, moment
-        return min(burst, tokens + (at - since) * rate)
-
-    def take(self, keys: Keys, at: Fraction) -> bool:
-        if any(self.level(key, at) < 1 for key in keys):
-            return False
-        for key in keys:
-            self.taken.setdefault(key, []).append(at)
-        return True
+@given(histories)
+def test_it_says_what_the_algorithms_say(history: History) -> None:
+    asyncio.run(contract.check_history(MemoryLimits, history))
 
 
-buckets = st.sampled_from([("slow", "a"), ("slow", "b"), ("fast", "a")])
-questions = st.tuples(
-    st.lists(buckets, min_size=1, max_size=3, unique=True).map(tuple), st.sampled_from([0.0, 0.125, 0.25, 1.0, 8.0])
-)
+async def test_a_refusal_takes_from_no_limit() -> None:
+    await contract.check_refusal_takes_nothing(MemoryLimits)
 
 
-@given(st.lists(questions, max_size=40))
-def test_buckets_let_pass_what_the_oracle_lets_pass(history: list[tuple[Keys, float]]) -> None:
-    """Pauses are whole eighths, so that floating point is exact and a tie is a tie."""
-    limits, oracle, now = MemoryLimits(LIMITS.values()), Oracle(), 1000.0
-    for keys, pause in history:
-        now += pause
-        levels = {key: oracle.level(key, Fraction(now)) for key in keys}
-        passes = oracle.take(keys, Fraction(now))
-        verdict = asked(limits, keys, now)
-        assert (verdict.retry_after is None) == passes
-        if passes:
-            assert verdict.remaining == min(levels.values()) - 1
-        else:
-            waits = {key: (1 - level) / Fraction(LIMITS[key[0]].per_second) for key, level in levels.items()}
-            slowest = max(waits, key=lambda key: waits[key])
-            assert verdict.retry_after == waits[slowest]
-            assert verdict.limit == slowest[0]
+async def test_of_several_refusals_the_longest_is_told() -> None:
+    await contract.check_slowest_is_named(MemoryLimits)
 
 
-def test_a_burst_is_refused_until_its_tokens_return() -> None:
+async def test_what_it_is_told_is_done_in_order() -> None:
+    await contract.check_what_is_told_is_done_in_order(MemoryLimits)
+
+
+async def test_a_burst_is_refused_until_its_tokens_return() -> None:
     limits = MemoryLimits([FAST])
-    verdicts = [asked(limits, (("fast", "a"),), at) for at in (0.0, 0.0, 0.0, 0.0, 0.25)]
-    assert verdicts == [
+    assert [await asked(limits, KEY, at) for at in (0.0, 0.0, 0.0, 0.0, 0.25)] == [
         Verdict("fast", 2.0, None),
         Verdict("fast", 1.0, None),
         Verdict("fast", 0.0, None),
@@ -83,38 +41,36 @@ def test_a_burst_is_refused_until_its_tokens_return() -> None:
     ]
 
 
-def test_whoever_waits_as_long_as_told_is_let_pass() -> None:
-    limits, at = MemoryLimits([SLOW]), 0.0
-    for _ in range(10):
-        verdict = asked(limits, (("slow", "a"),), at)
-        at += verdict.retry_after or 0.0
-        if verdict.retry_after is not None:
-            assert asked(limits, (("slow", "a"),), at).retry_after is None
-
-
-def test_a_refusal_takes_from_no_bucket() -> None:
-    limits = MemoryLimits(LIMITS.values())
-    both: Keys = (("fast", "a"), ("slow", "a"))
-    for _ in range(2):
-        assert asked(limits, both, 0.0).retry_after is None
-    for _ in range(5):
-        assert asked(limits, both, 0.0) == Verdict("slow", 0.0, 2.0)
-    assert asked(limits, (("fast", "a"),), 0.0).retry_after is None
-
-
-def test_a_clock_that_stands_or_goes_back_gives_no_tokens() -> None:
-    limits = MemoryLimits([FAST])
-    for at in (5.0, 5.0, 4.0):
-        assert asked(limits, (("fast", "a"),), at).retry_after is None
-    assert asked(limits, (("fast", "a"),), 3.0).retry_after is not None
-
-
-def test_of_many_buckets_the_fullest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory_limits, "MOST_BUCKETS", 10)
-    limits = MemoryLimits([FAST])
+async def test_of_many_keys_the_emptiest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_limits, "MOST_STATES", 10)
+    limits = MemoryLimits([FAST, PLACES])
+    assert (await asked(limits, [("places", "busy")], 0.0)).retry_after is None
     for _ in range(3):
-        asked(limits, (("fast", "greedy"),), 0.0)
+        await asked(limits, [("fast", "greedy")], 0.0)
     for number in range(100):
-        asked(limits, (("fast", f"{number}"),), 0.0)
-    assert len(limits._buckets) <= 10
-    assert asked(limits, (("fast", "greedy"),), 0.0).retry_after is not None
+        await asked(limits, [("fast", f"{number}")], 0.0)
+    assert len(limits) <= 11
+    assert (await asked(limits, [("fast", "greedy")], 0.0)).retry_after is not None
+    assert limits.most_used(0.0, 2) == [(("fast", "greedy"), 1.0), (("places", "busy"), 0.5)]
+
+
+async def test_what_logs_hold_together_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory_limits, "MOST_LOGGED", 50)
+    limits = MemoryLimits([LOG])
+    for number in range(200):
+        await asked(limits, [("log", f"{number % 40}")], float(number) / 100)
+    assert 0 < sum(len(log.times) for log in limits._states.values()) == limits._logged <= 50
+
+
+async def test_places_that_are_free_cost_no_memory() -> None:
+    limits = MemoryLimits([SLOW, PLACES])
+    for number in range(10):
+        await asked(limits, [("places", f"{number}")], 0.0)
+        limits.give_back((("places", f"{number}"), ("slow", "unknown")), contract.ASKERS[0])
+    assert len(limits) == 0
+
+
+async def test_a_limit_may_cost_less_than_a_request() -> None:
+    limits = MemoryLimits([Limit("parts", "server", requests=1, window=60)])
+    said = [await asked(limits, [("parts", "")], 0.0, (0.1,)) for _ in range(11)]
+    assert [verdict.retry_after is None for verdict in said] == [True] * 10 + [False]

@@ -8,7 +8,7 @@ from fastmcp.exceptions import ToolError
 from mcp import MCPError
 
 from tests.children import Child
-from tests.clients.told import explained
+from tests.clients.told import PROMPTS, explained
 from tests.serving import LONG
 
 
@@ -36,7 +36,7 @@ async def test_everything_that_it_can_do(server: Child) -> None:
         assert [explained(block) for block in counted.content] == ["1", "2", "3"]
         assert told == [(1, "1"), (2, "2"), (3, "3")]
 
-        assert [prompt.name for prompt in await client.list_prompts()] == ["explain_session", "summarise"]
+        assert [prompt.name for prompt in await client.list_prompts()] == PROMPTS
         prompt = await client.get_prompt("summarise", {"text": "A text.", "style": "headline"})
         assert explained(prompt.messages[0].content).startswith("Write one headline")
 

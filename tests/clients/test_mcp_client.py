@@ -15,7 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_server import __version__
 from operators.versions import LATEST_LEGACY, LEGACY, MODERN
 from tests.children import COMMAND, Child, store
-from tests.clients.told import explained
+from tests.clients.told import PROMPTS, explained
 from tests.serving import LONG
 
 MODES = {"auto": MODERN[0], "legacy": LATEST_LEGACY, **dict.fromkeys(MODERN, MODERN[0])}
@@ -70,7 +70,7 @@ async def everything(client: Client, version: str, mode: str) -> None:
     assert told == [(1, "1"), (2, "2"), (3, "3")]
 
     prompts = (await client.list_prompts()).prompts
-    assert [prompt.name for prompt in prompts] == ["explain_session", "summarise"]
+    assert [prompt.name for prompt in prompts] == PROMPTS
     prompt = await client.get_prompt("summarise", {"text": "A text.", "style": "headline"})
     assert explained(prompt.messages[0].content).startswith("Write one headline")
 

@@ -14,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from operators.versions import LEGACY, MODERN
 from tests.children import Child
+from tests.clients.told import PROMPTS
 from tests.facts import MODERN_META
 from tests.serving import LONG
 
@@ -94,7 +95,7 @@ async def test_everything_in_every_version(server: Child, version: str) -> None:
         ]
 
         prompts = (await talk.ask("prompts/list"))["result"]["prompts"]
-        assert [prompt["name"] for prompt in prompts] == ["explain_session", "summarise"]
+        assert [prompt["name"] for prompt in prompts] == PROMPTS
         prompt = await talk.ask("prompts/get", name="summarise", arguments={"text": "A text."})
         assert prompt["result"]["messages"][0]["content"]["text"].startswith("Summarise the text")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 
 from adapters.http_answers import _LEGACY_STATUS, _STATUS
 from adapters.listener import READ_LIMIT
@@ -22,8 +22,10 @@ from mcp_server.app import App
 from mcp_server.builtin import server
 from mcp_server.cli import codes as exit_codes
 from mcp_server.config import Settings
+from mcp_server.config.given import Given
+from mcp_server.production import monitoring_system
 from mcp_server.stores import open_log
-from operators.measure import Meter
+from operators.measure import KINDS, DetailedMeter
 from operators.methods import BOTH, LEGACY_METHODS, MODERN_METHODS
 from operators.versions import LEGACY, MODERN
 from replay.audit import PENDING, WORDS, parse_outcome
@@ -36,8 +38,8 @@ ARCHITECTURE = DOCS / "architecture.md"
 
 def test_every_setting_is_listed_with_its_default() -> None:
     listed = {coded(name)[0]: msgspec.json.decode(coded(default)[0]) for name, default, _ in rows(OPERATING, "setting")}
-    assert listed == msgspec.json.decode(msgspec.json.encode(Settings()))
-    assert list(listed) == list(Settings.__struct_fields__)
+    assert listed == Given().model_dump(mode="json")
+    assert list(listed) == list(Given.model_fields)
 
 
 def test_other_names_of_settings_are_told() -> None:
@@ -48,21 +50,24 @@ def test_other_names_of_settings_are_told() -> None:
 
 def test_metrics_are_listed_as_they_are_served() -> None:
     served = asyncio.run(metrics())
-    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", served, re.MULTILINE))
+    kinds = dict(re.findall(r"^# TYPE (mcp_\S+) (\S+)$", served, re.MULTILINE))  # others are those of other tests
     assert {coded(name)[0]: kind for name, kind, _ in rows(OPERATING, "metric")} == kinds
-    labels = set(re.findall(r"(\w+)=\"", served)) - {"le"}
+    own = "\n".join(line for line in served.splitlines() if line.startswith("mcp_"))
+    labels = set(re.findall(r"(\w+)=\"", own)) - {"le"}
     told = {name for _, _, text in rows(OPERATING, "metric") for name in coded(text)}
-    assert told == labels
+    assert told == labels | set(KINDS.values())
 
 
 async def metrics() -> str:
     async with open_log("memory:") as log:
         app = App(Settings(store="memory:"), server.catalogue(), log)
-        meter: Meter = app.meter
+        meter: DetailedMeter = app.meter
         meter.answered("tools/call", "echo", "ok", 0.001)
-        registry = CollectorRegistry()
-        registry.register(app.meter)
-        return generate_latest(registry).decode()
+        meter.failed(codes.RATE_LIMITED)
+        meter.emitted("chunk")
+        await monitoring_system.performance.start_request("documented", "tools/list")
+        await monitoring_system.performance.end_request("documented", "tools/list", "success")
+        return generate_latest(app.operations.registry).decode()
 
 
 def test_error_codes_are_listed_with_their_names_and_statuses() -> None:

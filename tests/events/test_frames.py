@@ -3,7 +3,15 @@ from typing import Any
 
 import pytest
 
-from events.decided import ChunkEmitted, ErrorReady, LogEmitted, ProgressEmitted, RequestCancelled, ResponseReady
+from events.decided import (
+    ChunkEmitted,
+    ErrorReady,
+    LogEmitted,
+    ProgressEmitted,
+    RequestCancelled,
+    ResponseReady,
+    StreamEmitted,
+)
 from events.event import Decided, Observed
 from events.frames import CHUNK_META, OUTGOING, error_frame, frame
 from events.observed import MessageLogged, ProgressReported
@@ -93,7 +101,24 @@ def test_no_frame_has_a_line_break_in_it() -> None:
 
 
 def test_only_what_a_client_is_to_hear_goes_out() -> None:
-    assert {ResponseReady, ErrorReady, ChunkEmitted, ProgressEmitted, LogEmitted} == OUTGOING
+    assert {ResponseReady, ErrorReady, ChunkEmitted, StreamEmitted, ProgressEmitted, LogEmitted} == OUTGOING
     assert set(DECIDED) > OUTGOING
     with pytest.raises(KeyError):
         frame(RequestCancelled(origin(1), ""), missed(1))
+
+
+def test_a_part_of_a_stream_goes_out_as_it_was_given() -> None:
+    part = frame(StreamEmitted(origin(1), "s/1", 3), yielded(1, EXACT))
+    assert EXACT in part
+    assert json.loads(part)["method"] == "notifications/stream/chunk"
+    assert sent(StreamEmitted(origin(1), "s/1", 3), yielded(1, b'{"type":"text","text":"a"}'))["params"] == {
+        "streamId": "s/1",
+        "index": 3,
+        "isFinal": False,
+        "data": {"type": "text", "text": "a"},
+    }
+
+
+def test_the_part_that_ends_a_stream_says_why() -> None:
+    body = sent(StreamEmitted(origin(1), "s/1", 3, "error"), failed(1))
+    assert body["params"] == {"streamId": "s/1", "index": 3, "isFinal": True, "reason": "error"}

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from msgspec.structs import replace
+
 from events.event import Decided, Event, Observed, Origin, Step
 from events.message import Message
-from events.observed import CacheMissed, Headers, RequestOverflowed
+from events.observed import CacheMissed, Headers, PolicyReplaced, RequestOverflowed
 from events.record import pack
 from mcp_server import __version__
 from operators.measure import NoMeter
+from operators.policy import Limit, dump
 from pipeline.chain import chain
 from tests.facts import (
     SESSION,
@@ -44,8 +47,12 @@ from tests.passing import steps_of
 FOLDER = Path(__file__).parent
 CALL = {"name": "echo", "arguments": {"text": "\u00fc", "n": 2**70, "x": 1.0}, "_meta": {"progressToken": "t"}}
 
+FULL_POLICY = replace(
+    POLICY, limits=(*POLICY.limits, Limit("places", "session", methods=("prompts/list",), concurrent=1))
+)
+
 HISTORY: tuple[Observed, ...] = (
-    opened(1.0, policy=POLICY),
+    opened(1.0, policy=FULL_POLICY),
     request(0, "initialize", {"protocolVersion": "2025-11-25", "clientInfo": {"name": "c", "version": "1"}}, at=1.5),
     returned(0, b'{"protocolVersion":"2025-11-25"}', at=1.5),
     read(frame(None, "notifications/initialized"), at=1.75),
@@ -78,13 +85,18 @@ HISTORY: tuple[Observed, ...] = (
     read(b'{"jsonrpc":"2.0","id":10,"result":{}}', at=7.5),
     request(11, "tools/call", {"name": "echo"}, at=8.0),
     request(12, "prompts/list", at=8.0),
+    permitted(12, at=8.0),
+    modern(13, "stream/start", at=8.0),
+    yielded(13, at=8.25),
+    returned(13, at=8.5),
+    PolicyReplaced(origin(None, 8.75), dump(POLICY)),
     closed(9.0),
 )
 
 
 def lines() -> Iterator[str]:
     """The golden log of the code as it is."""
-    steps = steps_of(chain(POLICY, NoMeter()), *HISTORY)
+    steps = steps_of(chain(FULL_POLICY, NoMeter()), *HISTORY)
     for version, start in enumerate(range(0, len(steps), 5), 1):
         yield line(SESSION, version, steps[start : start + 5])
     for kind in EVENTS:
@@ -117,6 +129,7 @@ def _value(name: str, hint: Any) -> Any:
         Headers | None: Headers("version", "method", "name"),
         dict[str, object] | None: {name: [number, number + 0.5, None, True, name]},
         tuple[tuple[str, str], ...]: ((name, "one"), (name, "two")),
+        tuple[float, ...]: (number + 0.5, float(number)),
     }
     return known[hint]
 

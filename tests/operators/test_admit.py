@@ -2,6 +2,7 @@ import base64
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from events import codes
 from events.decided import RequestRejected, SessionAgreed
@@ -9,9 +10,9 @@ from events.event import Event
 from events.observed import Headers
 from operators.admit import admit
 from operators.admitted import Admitted
-from operators.methods import LEGACY_METHODS, LOG_LEVELS, MODERN_METHODS
+from operators.methods import EXTENSIONS, LEGACY_METHODS, LOG_LEVELS, MODERN_METHODS
 from operators.versions import LATEST_LEGACY, LEGACY, META_CAPABILITIES, META_LOG_LEVEL, META_VERSION, MODERN
-from tests.facts import MODERN_META, OTHER, closed, modern, origin, request
+from tests.facts import MODERN_META, OTHER, closed, modern, opened, origin, request
 from tests.passing import through
 
 NOW = MODERN[0]
@@ -283,3 +284,33 @@ def test_a_handshake_is_the_sessions_own_and_ends_with_it() -> None:
 
 def test_what_is_no_request_passes() -> None:
     assert through(admit(), closed()) == [closed()]
+
+
+@pytest.mark.parametrize("method", sorted(EXTENSIONS))
+def test_an_extension_is_known_in_both_eras_where_the_policy_says_so(method: str) -> None:
+    for facts in ([modern(1, method)], [*ready(), request(2, method)]):
+        assert isinstance(through(admit(EXTENSIONS), *facts)[-1], Admitted)
+        assert rejection(*facts)[0] == codes.METHOD_NOT_FOUND
+
+
+def batch(version: str) -> Event:
+    return replace(opened(), transport="batch", parent=OTHER, version=version)
+
+
+@pytest.mark.parametrize("version", [NOW, LATEST_LEGACY])
+def test_what_is_in_a_batch_follows_the_version_of_the_batch(version: str) -> None:
+    item = request(1, "tools/call", {"name": "echo"})
+    assert decision(batch(version), item) == Admitted(origin(1), item.message, "tools/call", "echo", version)
+
+
+@pytest.mark.parametrize("method", ["batch", "stream/start", "initialize", "logging/setLevel"])
+def test_what_cannot_be_in_a_batch_is_told(method: str) -> None:
+    out = through(admit(EXTENSIONS), batch(LATEST_LEGACY), request(1, method, {"level": "info"}))
+    rejected = out[-1]
+    assert isinstance(rejected, RequestRejected)
+    assert rejected.message == f"{method} cannot be part of a batch: send it by itself"
+
+
+@pytest.mark.parametrize(("version", "method"), [(NOW, "ping"), (LATEST_LEGACY, "server/discover"), (NOW, "batches")])
+def test_a_batch_knows_the_methods_of_its_era(version: str, method: str) -> None:
+    assert rejection(batch(version), request(1, method))[0] == codes.METHOD_NOT_FOUND

@@ -1,13 +1,22 @@
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from events.decided import ChunkEmitted, LogEmitted, ProgressEmitted, RequestCancelled, SessionAgreed
+from events.decided import (
+    ChunkEmitted,
+    LogEmitted,
+    ProgressEmitted,
+    RequestCancelled,
+    SessionAgreed,
+    StreamEmitted,
+)
 from events.event import Event
 from operators.emit_chunks import emit_chunks
 from operators.methods import LOG_LEVELS
 from operators.versions import LATEST_LEGACY, META_LOG_LEVEL, MODERN
-from tests.facts import OTHER, admitted, closed, failed, logged, origin, progressed, returned, yielded
+from tests.facts import OTHER, SESSION, admitted, closed, failed, logged, origin, progressed, returned, yielded
 from tests.passing import through
 
 
@@ -96,3 +105,28 @@ def test_a_level_in_the_metadata_of_a_legacy_request_says_nothing() -> None:
 
 def test_what_a_session_wants_ends_with_it() -> None:
     assert emitted(agreed(), call(), closed(), logged(1, "emergency"), yielded(1)) == []
+
+
+@pytest.mark.parametrize("request_id", [1, "one", 'a"/b'])
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [(returned, "complete"), (failed, "error"), (lambda id: RequestCancelled(origin(id), "gone"), "cancelled")],
+)
+def test_a_stream_has_its_parts_and_one_that_ends_it(
+    request_id: str | int, end: Callable[[str | int], Event], reason: str
+) -> None:
+    begun = admitted(request_id, "stream/start")
+    out = emitted(begun, yielded(request_id), yielded(request_id), end(request_id), yielded(request_id))
+    stream = f"{SESSION}/{json.dumps(request_id)}"
+    assert out == [
+        StreamEmitted(origin(request_id), stream, 0),
+        StreamEmitted(origin(request_id), stream, 1),
+        StreamEmitted(origin(request_id), stream, 2, reason),
+    ]
+
+
+@pytest.mark.parametrize("end", [returned(1), failed(1), RequestCancelled(origin(1), "gone")])
+def test_the_last_part_of_a_stream_goes_out_before_its_answer(end: Event) -> None:
+    *_, last, then = through(emit_chunks(), admitted(1, "stream/start"), end)
+    assert isinstance(last, StreamEmitted)
+    assert then == end

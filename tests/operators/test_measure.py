@@ -4,7 +4,7 @@ import pytest
 from reactivex.subject import Subject
 
 from events import codes
-from events.decided import ErrorReady, RequestCancelled, ResponseReady
+from events.decided import ChunkEmitted, ErrorReady, LogEmitted, ProgressEmitted, RequestCancelled, ResponseReady
 from events.event import Event, RequestId
 from events.observed import MessageMalformed, RequestOverflowed
 from operators.measure import NoMeter, measure
@@ -24,6 +24,21 @@ class Counted:
 
     def sessions(self, change: int) -> None:
         self.open.append(change)
+
+
+class Detailed(Counted):
+    """One that wants to know more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes: list[int] = []
+        self.kinds: list[str] = []
+
+    def failed(self, code: int) -> None:
+        self.codes.append(code)
+
+    def emitted(self, kind: str) -> None:
+        self.kinds.append(kind)
 
 
 def counted(*events: Event) -> list[tuple[str, str, str, float]]:
@@ -107,3 +122,12 @@ def test_sessions_are_counted_as_they_open_and_close() -> None:
 
 def test_figures_can_be_done_without() -> None:
     assert through(measure(NoMeter()), opened(), call(), ready(), closed()) == [opened(), call(), ready(), closed()]
+
+
+def test_a_meter_that_wants_to_know_is_told_of_codes_and_of_what_was_emitted() -> None:
+    meter = Detailed()
+    emitted = [ChunkEmitted(origin(1), "t", 1), ProgressEmitted(origin(1), "t"), LogEmitted(origin(1))]
+    events = [opened(), call(), *emitted, failed(1), error(), call(2), ready(2)]
+    assert through(measure(meter), *events) == events
+    assert (meter.codes, meter.kinds) == ([codes.INTERNAL_ERROR], ["chunk", "progress", "log"])
+    assert [outcome for _, _, outcome, _ in meter.answers] == ["error", "ok"]

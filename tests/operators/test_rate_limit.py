@@ -73,15 +73,21 @@ def test_what_no_limit_covers_passes_at_once() -> None:
     assert through(rate_limit([]), admitted(1)) == [admitted(1)]
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "problem"),
-    [
-        ("per", "user", "limit 'calls': per must be principal, session or server, not 'user'"),
-        ("per_second", 0, "limit 'calls': per_second must be above 0 and burst at least 1"),
-        ("per_second", -1, "limit 'calls': per_second must be above 0 and burst at least 1"),
-        ("burst", 0.5, "limit 'calls': per_second must be above 0 and burst at least 1"),
-    ],
-)
-def test_a_limit_that_lets_nothing_pass_is_refused(field: str, value: object, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        msgspec.structs.replace(CALLS, **{field: value})
+def test_a_request_pays_what_each_limit_asks_for_its_tool() -> None:
+    dear = Limit("dear", requests=100, window=60, cost={"echo": 5, "e*": 7})
+    assert through(rate_limit([dear]), admitted(1))[0] == PermitAsked(origin(1), (("dear", ""),), 5)
+    (ask,) = through(rate_limit([CALLS, dear]), admitted(1))
+    assert ask == PermitAsked(origin(1), (("calls", SESSION), ("dear", "")), 1.0, (1.0, 5))
+
+
+def test_the_requests_of_a_batch_take_from_the_session_that_sent_it() -> None:
+    batch = msgspec.structs.replace(opened(session=OTHER), transport="batch", parent=SESSION)
+    (ask,) = through(rate_limit([CALLS]), batch, admitted(1, session=OTHER))[1:]
+    assert ask == PermitAsked(origin(1, session=OTHER), (("calls", SESSION),), 1.0)
+
+
+def test_limits_may_tell_callers_apart_by_their_address() -> None:
+    near = Limit("near", "address", per_second=1, burst=1)
+    session = msgspec.structs.replace(opened(), peer="2001:db8::1")
+    (ask,) = through(rate_limit([near]), session, admitted(1))[1:]
+    assert ask == PermitAsked(origin(1), (("near", "2001:db8::/64"),), 1.0)

@@ -111,7 +111,12 @@ class Rim:
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         stages = [
-            *(admit(), authorize(anonymous=True), rate_limit(POLICY.limits), answer_from_cache(POLICY.cache)),
+            *(
+                admit(POLICY.extensions),
+                authorize(anonymous=True),
+                rate_limit(POLICY.limits),
+                answer_from_cache(POLICY.cache),
+            ),
             *(dispatch(), emit_chunks(), respond(), measure(NoMeter())),
         ]
         for fault in sorted(faults, key=lambda each: -each.place):

@@ -1,0 +1,75 @@
+"""Kinds of values that settings have, each with what else is taken for one."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+import msgspec
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
+from pydantic_settings import NoDecode
+
+from mcp_server.config.settings import CompletionModel
+from operators.policy import Limit
+
+
+def _no_truth(value: Any) -> Any:
+    """Python takes true for 1; a person who writes it means something else."""
+    if isinstance(value, bool):
+        raise ValueError("must be a number")  # noqa: TRY004 # what pydantic makes a sentence of
+    return value
+
+
+def _listed(value: Any) -> Any:
+    """A list in an environment variable: a JSON array, or words with commas between them."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return _decoded(value)
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def _limits(value: Any) -> tuple[Limit, ...]:
+    try:
+        found = msgspec.convert(_decoded(value) if isinstance(value, str) else value, tuple[Limit, ...], strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error).replace(" - at `$", ", at `limits")) from error
+    for name, times in Counter(limit.name for limit in found).items():
+        if times > 1:
+            raise ValueError(f"the name {name!r} is given to {times} of them; each needs one of its own")
+    return found
+
+
+def _models(value: Any) -> tuple[CompletionModel, ...]:
+    given = _decoded(value) if isinstance(value, str) else value
+    try:
+        return msgspec.convert(given, tuple[CompletionModel, ...], strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error).replace(" - at `$", ", at `completion_models")) from error
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"must be a JSON array: {error}") from error
+
+
+def upper(value: Any) -> Any:
+    """A word in capitals."""
+    return value.upper() if isinstance(value, str) else value
+
+
+def _nothing(value: Any) -> Any:
+    """No secret is the same as an empty one."""
+    return None if value == "" else value
+
+
+_Number = BeforeValidator(_no_truth)
+Port = Annotated[int, Field(ge=0, le=65535), _Number]
+Whole = Annotated[int, Field(ge=0), _Number]
+Count = Annotated[int, Field(ge=1), _Number]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
+Wait = Annotated[float, Field(ge=0, allow_inf_nan=False), _Number]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Limits = Annotated[tuple[Limit, ...], NoDecode, PlainValidator(_limits), PlainSerializer(msgspec.to_builtins)]
+Models = Annotated[tuple[CompletionModel, ...], NoDecode, PlainValidator(_models), PlainSerializer(msgspec.to_builtins)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_nothing)]

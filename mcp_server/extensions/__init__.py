@@ -1,0 +1,1 @@
+"""Requests that the server takes besides those of the protocol, each a call that is recorded like any other."""

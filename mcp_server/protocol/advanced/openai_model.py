@@ -1,0 +1,225 @@
+"""Models behind any endpoint that speaks OpenAI's protocol, through the ``openai`` package."""
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from events.codes import INTERNAL_ERROR, OVERLOADED, TIMED_OUT
+from mcp_server.features.validate import clip
+from mcp_server.protocol.advanced.model import ModelFailed
+from mcp_server.protocol.advanced.request import CompletionRequest
+from mcp_server.protocol.advanced.response import Choice, Delta, Usage
+from mcp_server.protocol.advanced.template.tokens import tokens_of
+from mcp_server.protocol.invalid import InvalidRequest, integer, number, text
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+_NO_KEY: Final = "none"  # the client wants one; endpoints that need none do not look at it
+
+
+class MissingExtra(ImportError):
+    """A package of an optional extra is not installed; the text says how to get it."""
+
+
+class OpenAIModel:
+    """A model of an endpoint.
+
+    Args:
+        base_url: Where the endpoint is, with its version: ``http://localhost:8000/v1``.
+        model: What the endpoint calls the model.
+        api: ``chat`` sends the prompt as a user's message, ``completions`` as a text to be continued.
+        api_key: The key, from your configuration.
+        api_key_env: The environment variable that holds the key; no other variable is looked at.
+        timeout: Seconds for a whole answer with all its retries; of a stream, for each piece.
+        max_retries: How often a request is sent again when the endpoint cannot be reached, is busy or has failed.
+            The pause grows, or is what the endpoint asks for. A stream that has begun is never begun again.
+
+    Raises:
+        InvalidRequest: An argument is wrong, or the variable is not set.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        model: str,
+        api: Literal["chat", "completions"] = "chat",
+        *,
+        api_key: str | None = None,
+        api_key_env: str | None = None,
+        timeout: float = 60.0,
+        max_retries: int = 2,
+    ) -> None:
+        text(base_url, "base_url", 1, 2000)
+        if not base_url.startswith(("http://", "https://")):
+            raise InvalidRequest("base_url must begin with http:// or https://")
+        text(model, "model", 1, 256)
+        if api not in ("chat", "completions"):
+            raise InvalidRequest("api must be chat or completions")
+        number(timeout, "timeout", 0.001, 3600)
+        integer(max_retries, "max_retries", 0, 10)
+        self._base_url, self._model, self._api = base_url, model, api
+        self._timeout, self._max_retries = timeout, max_retries
+        self._key = _key(api_key, api_key_env)
+        self._client: AsyncOpenAI | None = None
+
+    def __repr__(self) -> str:
+        return f"OpenAIModel(model={self._model!r}, api={self._api!r})"  # an address may hold a password
+
+    async def complete(self, request: CompletionRequest) -> tuple[tuple[Choice, ...], Usage]:
+        """All choices in one answer.
+
+        Raises:
+            ModelFailed: The endpoint refused, failed, or took too long.
+            MissingExtra: The package ``openai`` is not installed.
+        """
+        create, arguments = self._request(request)
+        with self._told():
+            async with asyncio.timeout(self._timeout):
+                answer = await create(**arguments)
+            if not answer.choices:
+                raise ModelFailed(INTERNAL_ERROR, "the endpoint answered without a choice")
+            choices = tuple(
+                Choice(index, self._text(each, "message"), each.finish_reason or "stop")
+                for index, each in enumerate(sorted(answer.choices, key=lambda each: int(each.index)))
+            )
+            return choices, _usage(answer.usage, request.prompt, [choice.text for choice in choices])
+
+    async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta, None]:
+        """The pieces as they come. Closing the iterator closes the connection.
+
+        Raises:
+            ModelFailed: The endpoint refused, failed, took too long, or broke off.
+            MissingExtra: The package ``openai`` is not installed.
+        """
+        create, arguments = self._request(request)
+        texts: list[str] = []
+        open_, usage = set(range(request.sampling.n)), None
+        with self._told():
+            async with asyncio.timeout(self._timeout):
+                answer = await create(**arguments, stream=True, stream_options={"include_usage": True})
+            try:
+                async with aclosing(self._parts(answer)) as parts:
+                    async for part in parts:
+                        usage = part.usage or usage
+                        for each in part.choices:
+                            piece = Delta(self._text(each, "delta"), each.index, each.finish_reason)
+                            texts.append(piece.text)
+                            if piece.finish_reason:
+                                open_.discard(piece.index)
+                            if piece.index < request.sampling.n and (piece.text or piece.finish_reason):
+                                yield piece
+            finally:
+                await answer.close()
+            if open_:
+                raise ModelFailed(INTERNAL_ERROR, "the endpoint's stream broke off before the text was complete")
+        yield Delta(usage=_usage(usage, request.prompt, texts))
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
+
+    def _request(self, request: CompletionRequest) -> tuple[Any, dict[str, Any]]:
+        """What sends the request, and with what."""
+        client, sampling = self._opened(), request.sampling
+        arguments: dict[str, Any] = {
+            "model": self._model,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "n": sampling.n,
+            "seed": sampling.seed,
+        }
+        if sampling.stops:
+            arguments["stop"] = list(sampling.stops)
+        if sampling.top_k is not None:
+            arguments["extra_body"] = {"top_k": sampling.top_k}  # not OpenAI's own, but most other endpoints know it
+        if self._api == "chat":
+            return client.chat.completions.create, {
+                **arguments,
+                "messages": [{"role": "user", "content": request.prompt}],
+            }
+        return client.completions.create, {**arguments, "prompt": request.prompt}
+
+    def _opened(self) -> "AsyncOpenAI":
+        if self._client is None:
+            try:
+                from openai import AsyncOpenAI
+            except ImportError:
+                raise MissingExtra(
+                    "models of an endpoint need the package openai: pip install 'mcp-rewind[openai]'"
+                ) from None
+            client = AsyncOpenAI(
+                api_key=self._key, base_url=self._base_url, timeout=self._timeout, max_retries=self._max_retries
+            )
+            # The client takes these from the environment, where they are meant for OpenAI and not for every endpoint.
+            client.admin_api_key = client.organization = client.project = None
+            self._client = client
+        return self._client
+
+    def _text(self, choice: Any, member: str) -> str:
+        found = getattr(choice, member, None) if self._api == "chat" else choice
+        return getattr(found, "content" if self._api == "chat" else "text", None) or ""
+
+    async def _parts(self, answer: AsyncIterator[Any]) -> AsyncGenerator[Any, None]:
+        """The parts of a streamed answer; the time for each is bounded."""
+        iterator = aiter(answer)
+        while True:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    part = await anext(iterator)
+            except StopAsyncIteration:
+                return
+            yield part
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell whatever goes wrong in words that hold neither key nor prompt."""
+        from openai import APIConnectionError, APIStatusError, APITimeoutError
+
+        try:
+            yield
+        except ModelFailed:
+            raise
+        except (TimeoutError, APITimeoutError):
+            raise ModelFailed(TIMED_OUT, f"the endpoint did not answer within {self._timeout:g} s") from None
+        except APIConnectionError:
+            raise ModelFailed(INTERNAL_ERROR, f"the endpoint cannot be reached{self._tries()}") from None
+        except APIStatusError as error:
+            raise self._refused(error.status_code, error.response.headers.get("retry-after"), error.message) from None
+        except Exception as error:  # noqa: BLE001 - whatever the client's parsers and sockets raise
+            kind = type(error).__name__
+            raise ModelFailed(INTERNAL_ERROR, f"the endpoint's answer cannot be read ({kind})") from None
+
+    def _refused(self, status: int, retry_after: str | None, message: str) -> ModelFailed:
+        data: dict[str, Any] = {"status": status}
+        if status in (401, 403):  # such answers may repeat the key
+            return ModelFailed(INTERNAL_ERROR, f"the endpoint refuses the key (status {status}): check it", data)
+        if retry_after is not None and retry_after.isdecimal():
+            data["retryAfter"] = int(retry_after)
+        said = clip(message.replace(self._key, "***") if self._key != _NO_KEY else message)
+        code = OVERLOADED if status in (429, 503) else INTERNAL_ERROR
+        tries = self._tries() if status in (408, 409, 429) or status >= 500 else ""
+        return ModelFailed(code, f"the endpoint answered with status {status}{tries}: {said}", data)
+
+    def _tries(self) -> str:
+        return f" after {self._max_retries + 1} tries" if self._max_retries else ""
+
+
+def _key(given: str | None, variable: str | None) -> str:
+    if given is None and variable is not None:
+        given = os.environ.get(variable)
+        if not given:
+            raise InvalidRequest(f"the environment variable {variable} is to hold the endpoint's key, and is not set")
+    return given or _NO_KEY
+
+
+def _usage(told: Any, prompt: str, texts: list[str]) -> Usage:
+    """The endpoint's figures, or ours when it has none."""
+    if told is not None and type(told.prompt_tokens) is int and type(told.completion_tokens) is int:
+        return Usage(told.prompt_tokens, told.completion_tokens)
+    return Usage(len(tokens_of(prompt)), len(tokens_of("".join(texts))), estimated=True)

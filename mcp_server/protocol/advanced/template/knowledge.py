@@ -1,0 +1,186 @@
+"""What could stand at a point of a program: bodies, blocks, whole functions and classes, each with how well it fits."""
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from mcp_server.protocol.advanced.template.candidates import Candidate
+from mcp_server.protocol.advanced.template.corpus import Entry, Param, entries
+from mcp_server.protocol.advanced.template.point import Head, Point
+from mcp_server.protocol.advanced.template.words import kind_of, named, replaced, words_in
+
+_MATCH: Final = 8.0  # how much likelier an entry is for each word that it shares with the prompt
+_BESIDE: Final = 0.02  # and how much less likely when its name says more than the prompt
+_DOC_SHARE: Final = 0.6
+
+_ALONE: Final = {"python": "pass", "javascript": "return;", "c": "return;"}
+_RETURN: Final = {"python": "return {}", "javascript": "return {};", "c": "return {};"}
+_SHOW: Final = {"python": "print({})", "javascript": "console.log({});", "c": 'printf("%d\\n", {});'}
+_NAME: Final = re.compile(r"(?<![\w.\"'])[A-Za-z_]\w*(?![\w\"'(])")
+_ASSIGNED: Final = re.compile(r"([A-Za-z_]\w*)\s*(?:\[[^\]]*\]\s*)?(?:[+*/-]?=(?!=)|\+\+)")
+_RESERVED: Final = frozenset(
+    re.findall(
+        r"\w+",
+        """if elif else for while with try except finally return in not and or is as def class None True False self
+        import from pass raise lambda yield async await const let var function new null undefined true false
+        this of switch case int char void double float long short unsigned struct static size_t do break
+        continue NULL throw catch""",
+    )
+)
+
+
+def bodies(language: str, point: Point, head: Head, about: str) -> Iterator[Candidate]:
+    """Bodies of a function; ``about`` is what the prompt says before its head."""
+    chosen = list(_fitting(language, head, words_in(head.name), words_in(about)))
+    for entry, weight in chosen:
+        body = _renamed(entry, head)
+        if entry.doc and not point.is_documented:
+            doc = replaced(entry.doc, _pairs(entry, head))
+            yield Candidate(_placed(f'"""{doc}"""\n{body}', point.indent), weight * _DOC_SHARE)
+        yield Candidate(_placed(body, point.indent), weight)
+    if not chosen:
+        yield Candidate(_placed(_plain(language, head), point.indent), 1.0)
+
+
+def classes(language: str, point: Point, about: str) -> Iterator[Candidate]:
+    """Bodies of a class."""
+    name = point.head.name if point.head else ""
+    for entry, weight in _ranked(language, words_in(name), words_in(about), is_class=True):
+        body = textwrap.dedent(entry.body)
+        if name:
+            body = replaced(body, [(entry.name, name)])
+        if entry.doc and not point.is_documented:
+            yield Candidate(_placed(f'"""{entry.doc}"""\n\n{body}', point.indent), weight * _DOC_SHARE)
+        yield Candidate(_placed(body, point.indent), weight)
+
+
+def wholes(language: str, request: str, is_class: bool | None, new_name: str = "") -> Iterator[Candidate]:
+    """Whole functions and classes that a sentence is about; ``is_class`` None for both."""
+    new_name = new_name or named(request)
+    for entry, weight in _ranked(language, words_in(request), frozenset(), is_class):
+        text = replaced(entry.text, [(entry.name, new_name)]) if new_name else entry.text
+        yield Candidate(text + (";" if language == "c" and entry.is_class else ""), weight)
+
+
+def blocks(language: str, point: Point, before: str) -> Iterator[Candidate]:
+    """Short blocks: what was named last is shown, returned, or refused."""
+    names = _names(before)
+    returned = _RETURN[language].format(names[0] if names else "0")
+    if names:
+        yield Candidate(_SHOW[language].format(names[0]), 1.0)
+    if point.head is not None:
+        yield Candidate(_ALONE[language] if point.head.returns == "void" else returned, 1.5)
+    if language == "python":
+        yield Candidate("pass", 0.2 if names else 1.0)
+    elif not names:
+        yield Candidate(_SHOW[language].format("1"), 1.0)
+
+
+def statements(language: str, point: Point, before: str) -> Iterator[Candidate]:
+    """What could follow a statement; often nothing."""
+    assigned = _ASSIGNED.findall(before.rpartition("\n\n")[2])
+    name = next((each for each in reversed(assigned) if each not in _RESERVED), "")
+    if not name and point.head and point.head.params:
+        name = point.head.params[0].name
+    last = before.rstrip().rpartition("\n")[2].strip()
+    is_over = last.startswith(("return", "raise", "throw", "break", "continue"))
+    if point.head is not None and not is_over and point.head.returns != "void":
+        yield Candidate(_RETURN[language].format(name or "0"), 2.0)
+    elif name and not is_over:
+        yield Candidate(_SHOW[language].format(name), 0.5)
+
+
+def _fitting(
+    language: str, head: Head, named_words: frozenset[str], about: frozenset[str]
+) -> Iterator[tuple[Entry, float]]:
+    """Functions that can stand for one with this head."""
+    for entry, weight in _ranked(language, named_words, about, is_class=False):
+        calls_itself = re.search(rf"\b{entry.name}\(", entry.body) is not None
+        if len(entry.params) > len(head.params) or (head.is_method and calls_itself):
+            continue
+        if language == "c" and not _fits_in_c(entry, head):
+            continue
+        unused = len(head.params) - len(entry.params)
+        alike = [_alike(*pair) for pair in zip(entry.params, head.params, strict=False)]
+        yield entry, weight * 0.5**unused * 0.1 ** alike.count(False)
+
+
+def _ranked(
+    language: str, words: frozenset[str], about: frozenset[str], is_class: bool | None
+) -> Iterator[tuple[Entry, float]]:
+    """Entries by the words that they share; when there are such entries, the others are left out."""
+    shares = []
+    for entry in entries(language):
+        if is_class in (None, entry.is_class):
+            shared = len(entry.words & words) + 0.5 * len(entry.words & about)
+            own = words_in(entry.name)
+            shared += len(own & (words | about))
+            shares.append((entry, shared, 1.0 if own <= words | about else _BESIDE))
+    known = any(shared >= 1 for entry, shared, _ in shares if not entry.generic)
+    for entry, shared, beside in shares:
+        if shared >= 1 or (not known and (entry.generic or is_class is not False)):
+            yield entry, _MATCH**shared * beside * (0.3 if entry.generic and known else 1.0)
+
+
+def _alike(own: Param, other: Param) -> bool:
+    return kind_of(own.name) == kind_of(other.name) or not kind_of(other.name) or not kind_of(own.name)
+
+
+def _fits_in_c(entry: Entry, head: Head) -> bool:
+    returns = head.returns.replace("static", "").replace("inline", "").strip()
+    if (returns == "void") != (entry.returns == "void"):
+        return False
+    return all(_c_kind(own.type) == _c_kind(other.type) for own, other in zip(entry.params, head.params, strict=False))
+
+
+def _c_kind(type_: str) -> str:
+    pointers = type_.count("*")
+    base = "char" if "char" in type_ else "struct" if "struct" in type_ else "number"
+    return f"{base}{'*' * pointers}" if pointers or base == "struct" else "number"
+
+
+def _renamed(entry: Entry, head: Head) -> str:
+    """The body of ``entry`` with the names that ``head`` gives."""
+    return replaced(textwrap.dedent(entry.body), _pairs(entry, head))
+
+
+def _pairs(entry: Entry, head: Head) -> list[tuple[str, str]]:
+    """Which name becomes which; a name of the body that the head has taken gets an underscore."""
+    new = [param.name for param in head.params]
+    pairs = {own.name: name for own, name in zip(entry.params, new, strict=False)}
+    if head.name:
+        pairs[entry.name] = head.name
+    taken = {*new, head.name} - {""}
+    for word in _NAME.findall(entry.body):
+        if word in taken and word not in pairs:
+            pairs[word] = word + "_"
+    return sorted(pairs.items())
+
+
+def _plain(language: str, head: Head) -> str:
+    """The body of a function of which nothing is known."""
+    if head.returns == "void":
+        return _ALONE[language]
+    if not head.params:
+        return _ALONE[language] if language != "c" else "return 0;"
+    if language == "c":
+        numbers = [param.name for param in head.params if _c_kind(param.type) == "number"]
+        return f"return {numbers[0] if numbers else '0'};"
+    names = ", ".join(param.name for param in head.params)
+    if len(head.params) == 1:
+        return _RETURN[language].format(names)
+    return _RETURN[language].format(names if language == "python" else f"[{names}]")
+
+
+def _names(before: str) -> list[str]:
+    """The names in the last line, the last first."""
+    line = before.rstrip().rpartition("\n")[2]
+    loop = re.search(r"\bfor\s*\(?\s*(?:const |let |var |int )?(\w+)", line)
+    found: Iterable[str] = [loop[1]] if loop else reversed(_NAME.findall(line))
+    return [name for name in found if name not in _RESERVED]
+
+
+def _placed(text: str, indent: str) -> str:
+    """``text`` with every line but the first at ``indent``."""
+    return text.replace("\n", "\n" + indent).replace("\n" + indent + "\n", "\n\n")

@@ -1,0 +1,101 @@
+"""What sessions share: the limits and the cache, here or in a Redis that several servers share."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple, Protocol
+
+from adapters.memory_cache import MemoryCache
+from adapters.memory_limits import MemoryLimits
+from mcp_server.cache.config import CacheBackendType, CacheConfig
+from mcp_server.cache.storage import Storage, make_storage
+from mcp_server.config import Settings
+from operators.policy import Limit
+from pipeline.questions import Asker, Key, Verdict
+
+LEASE: Final = 30.0
+"""Seconds after which a server that died while it found a result is given up; it is renewed while the server lives."""
+
+
+class Limits(Protocol):
+    """Limits that are asked by the chain, and whose numbers may change."""
+
+    def take(
+        self,
+        keys: Sequence[Key],
+        costs: Sequence[float],
+        asker: Asker,
+        at: float,
+        answer: Callable[[Verdict], None],
+    ) -> None:
+        """Take its cost from each limit, or nothing from any; answer now or later."""
+
+    def give_back(self, keys: Sequence[Key], asker: Asker) -> None:
+        """Free the places that ``asker`` holds."""
+
+    def replace(self, limits: Iterable[Limit]) -> None:
+        """Go by other limits from here on."""
+
+    def most_used(self, at: float, most: int = 20) -> list[tuple[Key, float]]:
+        """The keys of which most is used, and what share of it, from 0 to 1."""
+
+
+class LimitsState(NamedTuple):
+    """How limits in Redis do.
+
+    Attributes:
+        available: Whether Redis answered when it was last asked.
+        fallbacks: Questions that were answered without it.
+    """
+
+    available: bool = True
+    fallbacks: int = 0
+
+
+class Shared(NamedTuple):
+    """The limits and the cache of one server.
+
+    Attributes:
+        limits_state: How the limits do; always well in memory.
+    """
+
+    limits: Limits
+    cache: Storage
+    limits_state: Callable[[], LimitsState] = LimitsState
+
+
+def in_memory(settings: Settings) -> Shared:
+    """Limits and a cache that this process has for itself."""
+    cache = MemoryCache(settings.cache_max_entries, settings.cache_max_memory_mb * 1024 * 1024)
+    return Shared(MemoryLimits(settings.limits), cache)
+
+
+@asynccontextmanager
+async def shared(settings: Settings) -> AsyncIterator[Shared]:
+    """The limits and the cache that the settings ask for, opened, and closed at the end.
+
+    A Redis that cannot be reached stops no server: limits hold as ``limits_when_away`` says, the cache is in memory.
+    """
+    if settings.redis_url is None:
+        yield in_memory(settings)
+        return
+    from adapters.redis_limits import RedisLimits, WhenAway  # takes time to import
+
+    url, prefix = settings.redis_url.get_secret_value(), settings.redis_namespace
+    when_away = WhenAway(settings.limits_when_away)
+    limits = RedisLimits(url, settings.limits, when_away=when_away, prefix=prefix)
+    cache = await make_storage(
+        CacheConfig(
+            CacheBackendType.HYBRID,
+            settings.cache_max_entries,
+            settings.cache_max_memory_mb,
+            redis_url=url,
+            namespace=f"{prefix}:cache",
+            lease=LEASE,
+            fallback=True,
+        )
+    )
+    try:
+        yield Shared(limits, cache, lambda: LimitsState(limits.available, limits.fallbacks))
+    finally:
+        await cache.close()
+        await limits.close()

@@ -1,0 +1,153 @@
+"""What the guide shows of deployment works as it stands there, as far as that goes without a Docker engine."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mcp_server.config import Settings, load_settings
+from tests.children import LONG
+from tests.deploy.test_monitoring import ALERTS
+from tests.docs.pages import DOCS, ROOT, blocks, coded, rows
+from tests.docs.terminal import BIN, environment
+
+PAGE = DOCS / "guide" / "deployment.md"
+SHELL = [block.text for block in blocks(PAGE, "bash")]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder that looks like a checkout from which the server is run."""
+    (tmp_path / "config").mkdir()
+    return tmp_path
+
+
+def with_word(word: str) -> str:
+    (found,) = [text for text in SHELL if word in text]
+    return found
+
+
+def variables(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^export (\w+)=(.*)$", text, re.MULTILINE))
+
+
+def test_the_requirements_that_are_shown_are_there_and_complete() -> None:
+    """Installing them takes the network; that they are all pinned is tested with the image."""
+    text = with_word("pip install")
+    assert (ROOT / text.partition("-r ")[2].split()[0]).is_file()
+
+
+def test_the_variables_that_are_shown_are_settings() -> None:
+    exported = variables(with_word("export"))
+    settings = load_settings(None, exported, {})
+    assert settings.environment == "production"
+    secrets = (settings.database_url, settings.redis_url, settings.jwt_secret_key)
+    assert [secret.get_secret_value() for secret in secrets if secret] == list(exported.values())[1:]
+
+
+def write_configuration(checkout: Path) -> Path:
+    subprocess.run(
+        ["sh", "-e", "-c", with_word("cat > config/production.json")], cwd=checkout, check=True, timeout=LONG
+    )
+    return checkout / "config" / "production.json"
+
+
+def test_the_configuration_that_is_written_is_the_one_that_comes_along(checkout: Path) -> None:
+    written = write_configuration(checkout)
+    assert load_settings(written, {}, {}) == load_settings(ROOT / "config" / "production.json", {}, {})
+    assert load_settings(written, {}, {}).cache_max_entries == 50_000
+
+
+def free_ports() -> tuple[int, int]:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]
+
+
+def test_the_server_starts_and_answers_as_shown(checkout: Path, redis_url: str, postgres_url: str) -> None:
+    """The names of the hosts that are shown are those of the containers; here they are servers of the tests."""
+    write_configuration(checkout)
+    port, metrics = free_ports()
+    command = with_word("python -m mcp_server.server").replace("8080", str(port))
+    own = {"LOG_FILE": str(checkout / "app.log"), "MCP_METRICS_PORT": str(metrics), "MCP_STORE": "sqlite:///events.db"}
+    own |= {"REDIS_URL": redis_url, "DATABASE_URL": postgres_url}
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {command.splitlines()[-1]}"],
+        cwd=checkout,
+        env={**environment(), **variables(with_word("export")), **own},
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        try:
+            health = with_word("curl http://localhost:8080/health").splitlines()[1].split()[-1]
+            assert json.loads(fetched(health.replace("8080", str(port)), process))["status"] == "healthy"
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def fetched(url: str, process: "subprocess.Popen[bytes]") -> str:
+    """What ``curl`` would print, as soon as there is a server."""
+    late = time.monotonic() + LONG
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            assert process.poll() is None, "the server ended"
+            assert time.monotonic() < late, "the server does not come up"
+            time.sleep(0.05)
+
+
+def test_the_doctor_takes_what_is_shown(checkout: Path) -> None:
+    write_configuration(checkout)
+    port, _ = free_ports()
+    command = with_word("mcp-rewind doctor").strip().replace("8080", str(port))
+    own = {"LOG_FILE": str(checkout / "app.log"), "MCP_METRICS_PORT": "0"}
+    done = subprocess.run(
+        ["sh", "-c", command],
+        cwd=checkout,
+        env={**environment(), **own},
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+
+
+def test_the_short_dockerfile_copies_what_is_there_and_starts_the_server() -> None:
+    (block,) = blocks(PAGE, "dockerfile")
+    for source in re.findall(r"^COPY (\S+) ", block.text, re.MULTILINE):
+        assert (ROOT / source).exists()
+    command = json.loads(re.search(r"^CMD (.*)$", block.text, re.MULTILINE)[1])  # type: ignore[index]
+    done = subprocess.run(
+        [sys.executable, *command[1:], "--help"], capture_output=True, env=dict(os.environ), timeout=LONG, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_what_prometheus_is_told_is_what_comes_along() -> None:
+    (block,) = blocks(PAGE, "yaml")
+    kept = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+    assert yaml.safe_load(block.text)["scrape_configs"] == kept["scrape_configs"]
+    assert with_word("8001/metrics").endswith(f"curl http://localhost:{Settings().metrics_port}/metrics\n")
+
+
+def test_the_files_for_the_composition_are_there() -> None:
+    copied, started = with_word("docker compose").splitlines()
+    assert (ROOT / copied.split()[1]).is_file()
+    assert started == "docker compose up --wait"
+    assert shutil.which("mcp-rewind", path=str(BIN))
+
+
+def test_every_alert_is_described() -> None:
+    there = [rule["alert"] for group in ALERTS["groups"] for rule in group["rules"]]
+    assert [coded(name)[0] for name, _ in rows(PAGE, "alert")] == there
