@@ -4,8 +4,8 @@ import asyncio
 from collections import deque
 from typing import Final, TypeAlias
 
-from adapters.sessions import ENDING
-from events.event import Decided, Observed
+from adapters.sessions import ENDING, HIGH_WATER
+from events.event import Decided, Observed, RequestId
 from events.observed import MessageMalformed, RequestOverflowed
 
 MOST_WAITING: Final = 16 * 1024 * 1024
@@ -19,13 +19,14 @@ Item: TypeAlias = tuple[Decided | None, bytes]
 class Exchange:
     """What is to go out on one response, in order."""
 
-    __slots__ = ("_frames", "_loop", "_waiter", "bytes", "since")
+    __slots__ = ("_frames", "_loop", "_taken", "_waiter", "bytes", "since")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, since: float) -> None:
         self._loop = loop
         self.since = since  # when a client began to wait in silence, in the event loop's seconds
         self._frames: deque[Item] | None = None  # few exchanges ever have one waiting
         self._waiter: asyncio.Future[Item] | None = None
+        self._taken: asyncio.Event | None = None  # while somebody waits for room
         self.bytes = 0
 
     def put(self, decision: Decided | None, frame: bytes) -> None:
@@ -46,7 +47,22 @@ class Exchange:
             item = self._frames.popleft()
             self.bytes -= len(item[1])
             waiter.set_result(item)
+            if not self.bytes:
+                self.open()
         return waiter
+
+    async def room(self) -> None:
+        """Wait until all was taken, if more than :data:`HIGH_WATER` bytes wait."""
+        if self.bytes > HIGH_WATER:
+            if self._taken is None:
+                self._taken = asyncio.Event()
+            await self._taken.wait()
+
+    def open(self) -> None:
+        """Let those go on who wait for room."""
+        if self._taken is not None:
+            self._taken.set()
+            self._taken = None
 
 
 class HttpOutlet:
@@ -76,6 +92,16 @@ class HttpOutlet:
         exchange = self.exchanges.pop(key, None) if ends else self.exchanges.get(key)
         if exchange is not None and (ends or exchange.bytes < MOST_WAITING):
             exchange.put(decision, frame)
+
+    async def room(self, request: RequestId | None) -> None:
+        """Wait until the client has taken what it was sent, if much of it waits; not if it has gone."""
+        if exchange := self.exchanges.get(request):
+            await exchange.room()
+
+    def forget(self, fact: Observed) -> None:
+        """Nobody waits for what becomes of ``fact`` any more."""
+        if exchange := self.exchanges.pop(_key(fact), None):
+            exchange.open()
 
     def close(self, reason: str) -> None:
         """Nothing is left open: every response has its own end."""

@@ -38,6 +38,9 @@ Apart: TypeAlias = MessageMalformed | RequestOverflowed
 ENDING: Final = frozenset({ResponseReady, ErrorReady, RequestCancelled})
 """The decisions after which a request is owed nothing."""
 
+HIGH_WATER: Final = 64 * 1024
+"""Bytes that may wait for a client before those who have more to tell it are to wait too."""
+
 _NOTHING_DONE: Final = "the event log has failed: nothing was done"
 
 _OWED: Final = frozenset({RequestReceived, RequestOverflowed, MessageMalformed, CallerLeft})
@@ -49,6 +52,9 @@ class Outlet(Protocol):
 
     def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
         """Send ``frame``, which ``decision`` made because of ``fact``. Must not block; an empty frame sends nothing."""
+
+    async def room(self, request: RequestId | None) -> None:
+        """Wait until the client has taken what it was sent of ``request``, if more waits than :data:`HIGH_WATER`."""
 
     def close(self, reason: str) -> None:
         """Send what was delivered, then end the connection."""
@@ -134,6 +140,14 @@ class Session:
             if self._room is not None:
                 self._room()
 
+    def durable(self, fact: Observed) -> asyncio.Future[bool]:
+        """See :meth:`Gate.durable`."""
+        return self._gate.durable(fact)
+
+    async def room(self, request: RequestId | None) -> None:
+        """See :meth:`Outlet.room`."""
+        await self.outlet.room(request)
+
     def when_room(self, wake: Callable[[], None] | None) -> None:
         """Have ``wake`` called whenever a request has been answered."""
         self._room = wake
@@ -202,14 +216,16 @@ class Gate:
         for session in list(self.sessions.values()):
             session.push(PolicyReplaced(Origin(session.id, None, self.clock()), policy))
 
-    async def durable(self, fact: Observed) -> bool:
-        """Wait until ``fact`` is recorded; False when it never will be."""
+    def durable(self, fact: Observed) -> asyncio.Future[bool]:
+        """Whether ``fact`` was recorded, once that is known. To be asked in the turn in which it was pushed."""
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if self.journal.failure is not None:
-            return False
-        waiter = self._durable[id(fact)] = asyncio.get_running_loop().create_future()
+            waiter.set_result(False)
+            return waiter
+        self._durable[id(fact)] = waiter
         if self._watch is None:  # only while somebody waits: most of what is recorded nobody asks about
             self._watch = self.journal.recorded.subscribe(self._on_recorded)
-        return bool(await waiter)
+        return waiter
 
     def _on_recorded(self, record: Recorded) -> None:
         for step in record.steps:

@@ -17,9 +17,9 @@ from queue import SimpleQueue
 from threading import Semaphore, Thread
 from typing import Final, NamedTuple
 
-from adapters.sessions import Gate, Session
+from adapters.sessions import HIGH_WATER, Gate, Session
 from events import codes
-from events.event import Decided, Observed, Origin
+from events.event import Decided, Observed, Origin, RequestId
 from events.jsonrpc import FRAME_LIMIT
 from events.observed import MessageMalformed
 from operators.authorize import ANONYMOUS
@@ -58,6 +58,11 @@ class PipeOutlet:
             self.waiting += len(frame)
             self._flushed.clear()
             self._frames.put(frame)
+
+    async def room(self, _request: RequestId | None) -> None:
+        """Wait until all is written, if more than :data:`HIGH_WATER` bytes wait."""
+        if self.waiting > HIGH_WATER:
+            await self._flushed.wait()
 
     def close(self, reason: str) -> None:
         """The pipe closes with the process."""

@@ -206,6 +206,7 @@ class HttpEndpoint:
 
     def _left(self, session: Session, fact: Observed, *, modern: bool) -> None:
         """The client is gone. That cancels a stateless request, and only that (2025-11-25, basic/transports)."""
+        cast(HttpOutlet, session.outlet).forget(fact)
         request = fact.origin.request
         if modern and request is not None:
             session.leave(request)

@@ -12,19 +12,15 @@ from aiohttp import WSMsgType, web
 
 from adapters.corked import Cork
 from adapters.listener import READ_LIMIT, Connection, plain
-from adapters.sessions import Gate, Session
+from adapters.sessions import HIGH_WATER, Gate, Session
 from events import codes
-from events.event import Decided, Observed
+from events.event import Decided, Observed, RequestId
 from operators.authorize import ANONYMOUS
 
 SUBPROTOCOL: Final = "mcp"
 
 MOST_WAITING: Final = 16 * 1024 * 1024
 """Bytes that may wait for a peer that does not read; then it is cut off."""
-
-HIGH_WATER: Final = 64 * 1024
-"""Bytes in the socket's own buffer above which frames wait with us."""
-
 
 Socket = web.WebSocketResponse[Literal[False]]
 
@@ -58,6 +54,11 @@ class SocketOutlet:
         else:
             self._wait(frame)
 
+    async def room(self, _request: RequestId | None) -> None:
+        """Wait while frames wait with us, whatever request they belong to: they share the socket."""
+        if self._task is not None:
+            await asyncio.wait({self._task})
+
     def close(self, reason: str) -> None:
         """Send what waits, then close."""
         self.ended = self.ended or reason
@@ -82,7 +83,7 @@ class SocketOutlet:
         except ConnectionError:
             pass  # the reader meets it too, and closes the session
         finally:
-            self._queue = None
+            self._queue = self._task = None
             self._bytes = 0
 
     async def _close(self, reason: str) -> None:

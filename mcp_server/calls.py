@@ -74,3 +74,6 @@ class Teller(Protocol):
 
     def chunk(self, payload: bytes) -> None:
         """A part of the result; ``payload`` is the JSON of one content block."""
+
+    async def room(self) -> None:
+        """Let others have their turn, and wait for a client that is slower than what it is told."""

@@ -13,22 +13,26 @@ LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "ale
 
 
 class _Told:
-    """Awaiting it gives the event loop one turn, so that a talkative function does not keep others waiting."""
+    """Awaiting it lets others have their turn and a slow client catch up; nobody has to."""
 
-    __slots__ = ()
+    __slots__ = ("_teller",)
 
-    def __await__(self) -> Generator[None, None, None]:
-        yield
+    def __init__(self, teller: Teller | None) -> None:
+        self._teller = teller
 
-
-_TOLD: Final = _Told()
+    def __await__(self) -> Generator[Any, None, None]:
+        if self._teller is None:
+            yield
+        else:
+            yield from self._teller.room().__await__()
 
 
 class Context:
     """The call that a function is running for.
 
     A tool, resource, prompt or completion that has a parameter annotated ``Context`` gets one; clients do not see
-    that parameter. Reports can be awaited in async functions and are simply called in others::
+    that parameter. Reports are simply called; an async function that awaits them goes no faster than its client
+    reads::
 
         async def fetch(url: str, ctx: Context) -> str:
             await ctx.progress(1, 3, "connected")
@@ -91,7 +95,7 @@ class Context:
         if self._teller is not None and reached > self._reached:
             self._reached = reached
             self._teller.progress(reached, end, _text(message))
-        return _TOLD
+        return _Told(self._teller)
 
     def log(self, level: str, data: Any, logger: str = "") -> Awaitable[None]:
         """Tell the client something; it receives what is at or above the level that it asked for.
@@ -112,7 +116,7 @@ class Context:
             except Unencodable:
                 payload = to_json(ascii(data))
             self._teller.log(level, _text(logger), payload)
-        return _TOLD
+        return _Told(self._teller)
 
     def debug(self, data: Any, logger: str = "") -> Awaitable[None]:
         """Log what only a developer wants to know."""

@@ -112,7 +112,7 @@ class Effects:
             return  # it closed meanwhile, and the chain knows
         message = session.pending.get(origin.request)
         if message is not None:
-            self._calls.begin(decision, session.principal, message)
+            self._calls.begin(decision, session, message)
 
     def _cancel(self, decision: Decided, fact: Observed) -> None:
         origin = decision.origin

@@ -33,26 +33,64 @@ class Catalogue(Protocol):
         """Whether the call acts on nothing."""
 
 
+class Caller(Protocol):
+    """The session that a call belongs to.
+
+    Attributes:
+        principal: Who asks; the policy has already agreed.
+    """
+
+    principal: str
+
+    def durable(self, fact: Observed) -> Awaitable[bool]:
+        """Whether ``fact``, just told, was recorded, once that is known."""
+
+    async def room(self, request: RequestId | None) -> None:
+        """Wait for the client, if much that it was sent of ``request`` still waits."""
+
+
+MOST_AHEAD: Final = 64
+"""Reports that a call makes before it waits until the last of them is recorded."""
+
+
 class Report:
     """Tells what a running call reports, as facts of its session."""
 
-    __slots__ = ("_calls", "_key")
+    __slots__ = ("_ahead", "_caller", "_calls", "_key", "_recorded")
 
-    def __init__(self, calls: "Calls", key: Key) -> None:
+    def __init__(self, calls: "Calls", key: Key, caller: Caller) -> None:
         self._calls = calls
         self._key = key
+        self._caller = caller
+        self._ahead = 0
+        self._recorded: Awaitable[bool] | None = None
 
     def progress(self, progress: float, total: float | None, message: str) -> None:
         """How far the call is."""
-        self._calls.tell(ProgressReported(self._calls.origin(self._key), progress, total, message))
+        self._tell(ProgressReported(self._calls.origin(self._key), progress, total, message))
 
     def log(self, level: str, logger: str, payload: bytes) -> None:
         """Something to tell the client."""
-        self._calls.tell(MessageLogged(self._calls.origin(self._key), level, logger, payload))
+        self._tell(MessageLogged(self._calls.origin(self._key), level, logger, payload))
 
     def chunk(self, payload: bytes) -> None:
         """A part of the result."""
-        self._calls.tell(CallYielded(self._calls.origin(self._key), payload))
+        self._tell(CallYielded(self._calls.origin(self._key), payload))
+
+    async def room(self) -> None:
+        """Let others have their turn, and wait for the log or the client if one of them is far behind."""
+        await asyncio.sleep(0)
+        if recorded := self._recorded:
+            self._recorded = None
+            await recorded
+        await self._caller.room(self._key[1])
+
+    def _tell(self, fact: Observed) -> None:
+        self._calls.tell(fact)
+        self._ahead += 1
+        if self._ahead >= MOST_AHEAD:
+            self._ahead = 0
+            self._recorded = self._caller.durable(fact)
 
 
 class Calls:
@@ -83,14 +121,15 @@ class Calls:
         """Whether the call acts on nothing."""
         return self._catalogue.is_read_only(dispatched.method, dispatched.name)
 
-    def begin(self, dispatched: CallDispatched, principal: str, message: Message) -> None:
+    def begin(self, dispatched: CallDispatched, caller: Caller, message: Message) -> None:
         """Start a call that was dispatched; what comes of it is pushed in as a fact."""
-        session, request = key = (dispatched.origin.session, dispatched.origin.request)
+        session, request = dispatched.origin.session, dispatched.origin.request
         if request is None:
             return
-        call = Call(session, request, principal, dispatched.method, message.params, dispatched.version)
+        key = (session, request)
+        call = Call(session, request, caller.principal, dispatched.method, message.params, dispatched.version)
         self._begun[key] = dispatched.origin.at
-        self._jobs[key] = self._runners.start(self._run(key, call))
+        self._jobs[key] = self._runners.start(self._run(key, call, Report(self, key, caller)))
 
     def cancel(self, session: SessionId, request: RequestId | None) -> None:
         """Stop a call. Nothing more is told of it."""
@@ -128,10 +167,10 @@ class Calls:
         """Push a fact in."""
         self._ingress.push(fact)
 
-    async def _run(self, key: Key, call: Call) -> None:
+    async def _run(self, key: Key, call: Call, report: Report) -> None:
         job = self._jobs.get(key)
         try:
-            answer = await self._catalogue.answer(call, Report(self, key))
+            answer = await self._catalogue.answer(call, report)
             fact: Observed = CallReturned(self.origin(key), answer.payload, answer.is_error)
         except CallRefused as refused:
             fact = CallFailed(self.origin(key), refused.code, refused.message, refused.data)

@@ -37,6 +37,9 @@ class Nowhere:
     def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
         """Send nothing."""
 
+    async def room(self, request: RequestId | None) -> None:
+        """There always is."""
+
     def close(self, reason: str) -> None:
         """There is nothing to close."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.memory_log import MemoryLog
 from adapters.sessions import Session
-from events.event import Decided, Observed
+from events.event import Decided, Observed, RequestId
 from events.observed import Headers
 from mcp_server.app import App
 from mcp_server.config import Settings
@@ -31,6 +31,9 @@ class Peer:
     def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
         if frame:
             self.told.append(frame)
+
+    async def room(self, request: RequestId | None) -> None:
+        """There always is."""
 
     def close(self, reason: str) -> None:
         self.ended = reason

@@ -84,6 +84,14 @@ class Tools:
             return await self._wait(gate)
 
         @self.server.tool
+        async def pour(count: int, size: int, ctx: Context) -> int:
+            """Tell many characters often."""
+            for number in range(1, count + 1):
+                await ctx.progress(number, None, "x" * size)
+                self.done.append(f"part {number}")
+            return count
+
+        @self.server.tool
         async def big(size: int) -> str:
             """Return many characters."""
             return "x" * size

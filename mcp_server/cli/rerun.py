@@ -97,6 +97,8 @@ class _NoTeller:
 
     def chunk(self, payload: bytes) -> None: ...
 
+    async def room(self) -> None: ...
+
 
 async def _result(catalogue: Extended, recorded: RecordedCall) -> dict[str, Any]:
     """What comes of a call today, as the response would say it."""

@@ -10,7 +10,7 @@ from typing import Any, Final
 from adapters.sessions import ENDING, Gate, Session
 from events import codes
 from events.decided import RequestCancelled
-from events.event import Decided, Observed
+from events.event import Decided, Observed, RequestId
 from events.message import parse
 from events.observed import MessageMalformed, RequestOverflowed
 from mcp_server.calls import Answer, Call, CallRefused, Teller
@@ -42,6 +42,9 @@ class Answers:
         waiting = self._waiting.pop(key, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(b"" if type(decision) is RequestCancelled else frame)
+
+    async def room(self, _request: RequestId | None) -> None:
+        """There always is: parts of results go nowhere."""
 
     def close(self, _reason: str) -> None:
         """Nobody is answered any more."""

@@ -1,6 +1,5 @@
 """``completion/generate``: a text is continued by a model."""
 
-import asyncio
 from contextlib import aclosing
 from typing import Any
 
@@ -45,7 +44,7 @@ class Completions:
                 choices[piece.index].add(piece)
                 if piece.text:
                     teller.chunk(_block(piece, request.sampling.n))
-                    await asyncio.sleep(0)  # a model that never waits must not keep others waiting
+                    await teller.room()
                 last = piece if piece.usage is not None else last
         found = [{"index": index, **choice.to_json()} for index, choice in enumerate(choices)]
         usage = last.usage.to_json() if last.usage is not None else None

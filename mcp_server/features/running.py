@@ -83,6 +83,11 @@ class FromThread:
     def chunk(self, payload: bytes) -> None:
         self._hand_over(lambda teller: teller.chunk(payload))
 
+    async def room(self) -> None:
+        """Wait for the client. Threads never do: there are few of them, and a result is bounded."""
+        if self._teller is not None:
+            await self._teller.room()
+
     def _hand_over(self, tell: Callable[[Teller], None]) -> None:
         try:
             self._loop.call_soon_threadsafe(self._tell, tell)
@@ -101,7 +106,7 @@ async def _stream(values: Any, teller: Teller, emit: Emit) -> list[bytes]:
             for block in emit(value):
                 teller.chunk(block)
                 blocks.append(block)
-            await asyncio.sleep(0)  # a generator that never waits must not keep others waiting
+            await teller.room()
     return blocks
 
 

@@ -205,6 +205,24 @@ async def test_a_client_that_does_not_read_is_not_read_either() -> None:
         assert sorted(fact.origin.request for fact in pipes.served.recorded(RequestReceived)) == list(range(100))
 
 
+async def test_a_call_goes_no_faster_than_its_client_reads() -> None:
+    async with talking() as pipes:
+        pipes.transport.pause_reading()
+        meta = {**MODERN_META, "progressToken": 7}
+        await pipes.say(1, "tools/call", call_params("pour", meta, count=50, size=100_000))
+        done = pipes.served.tools.done
+        async with asyncio.timeout(LONG):
+            while not done:  # noqa: ASYNC110 - it is a list
+                await asyncio.sleep(0.005)
+        for _ in range(200):
+            await asyncio.sleep(0.001)
+        assert len(done) < 50
+        pipes.transport.resume_reading()
+        told = [await pipes.receive() for _ in range(50)]
+        assert [part["params"]["progress"] for part in told] == list(range(1, 51))
+        assert text_of(await pipes.receive()) == "50"
+
+
 async def test_when_the_client_has_gone_nothing_is_written() -> None:
     async with talking() as pipes:
         pipes.transport.close()

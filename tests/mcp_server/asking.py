@@ -1,5 +1,6 @@
 """How these tests ask a server: as the effects do, with every answer checked by the official models."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -15,12 +16,18 @@ SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 class Heard:
-    """A teller that keeps what it is told."""
+    """A teller that keeps what it is told.
+
+    Attributes:
+        reads: Set while the client reads.
+    """
 
     def __init__(self) -> None:
         self.progressed: list[tuple[float, float | None, str]] = []
         self.logged: list[tuple[str, str, Any]] = []
         self.chunks: list[Any] = []
+        self.reads = asyncio.Event()
+        self.reads.set()
 
     def progress(self, progress: float, total: float | None, message: str) -> None:
         self.progressed.append((progress, total, message))
@@ -30,6 +37,10 @@ class Heard:
 
     def chunk(self, payload: bytes) -> None:
         self.chunks.append(json.loads(payload))
+
+    async def room(self) -> None:
+        await asyncio.sleep(0)
+        await self.reads.wait()
 
 
 def call(method: str, params: dict[str, Any] | None = None, version: str = NEW) -> Call:

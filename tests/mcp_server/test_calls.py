@@ -9,10 +9,10 @@ import pytest
 
 from events import codes
 from events.decided import CallDispatched
-from events.event import Observed
+from events.event import Observed, RequestId
 from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
 from mcp_server.calls import Answer, Call, CallRefused, Teller
-from mcp_server.running import Calls
+from mcp_server.running import MOST_AHEAD, Calls
 from pipeline.ingress import Ingress
 from tests.facts import OTHER, SESSION, message, opened, origin
 from tests.serving import soon
@@ -20,11 +20,36 @@ from tests.serving import soon
 Function = Callable[[Call, Teller], Coroutine[Any, Any, Answer]]
 
 
+class Caller:
+    """A session whose log and client are as slow as the test wants.
+
+    Attributes:
+        recorded: The facts that were asked for, and the future of each.
+        reads: Set while the client reads.
+    """
+
+    principal = "alice"
+
+    def __init__(self) -> None:
+        self.recorded: list[tuple[Observed, asyncio.Future[bool]]] = []
+        self.reads = asyncio.Event()
+        self.reads.set()
+
+    def durable(self, fact: Observed) -> asyncio.Future[bool]:
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.recorded.append((fact, waiter))
+        return waiter
+
+    async def room(self, request: RequestId | None) -> None:
+        await self.reads.wait()
+
+
 class Desk:
     """Calls of one function, and what is told of them."""
 
     def __init__(self, function: Function, timeout: float = 10.0) -> None:
         self.now = 100.0
+        self.caller = Caller()
         self.told: list[Observed] = []
         ingress = Ingress()
         for session in (SESSION, OTHER):
@@ -41,7 +66,7 @@ class Desk:
 
     def begin(self, id: Any = 1, at: float = 100.0, session: str = SESSION) -> None:
         dispatched = CallDispatched(origin(id, at, session), "tools/call", "echo", "2026-07-28")
-        self.calls.begin(dispatched, "alice", message(id, "tools/call", {"name": "echo", "x": 1}))
+        self.calls.begin(dispatched, self.caller, message(id, "tools/call", {"name": "echo", "x": 1}))
 
     async def turns(self) -> None:
         for _ in range(10):
@@ -130,6 +155,41 @@ async def test_any_other_exception_is_an_internal_error_that_tells_nothing(caplo
         CallFailed(origin(1, 100.0), codes.INTERNAL_ERROR, "internal error", None, "builtins.ZeroDivisionError")
     ]
     assert "secret" not in caplog.records[0].getMessage()
+
+
+async def chatter(call: Call, teller: Teller) -> Answer:
+    for _ in range(1000):
+        teller.chunk(b"{}")
+        await teller.room()
+    return Answer(b"{}")
+
+
+async def test_a_call_gets_no_further_ahead_of_the_log_than_is_allowed() -> None:
+    desk = Desk(chatter)
+    desk.begin()
+    for most in (MOST_AHEAD, 2 * MOST_AHEAD):
+        for _ in range(500):
+            await asyncio.sleep(0)
+        assert len(desk.told) == most
+        fact, recorded = desk.caller.recorded[-1]
+        assert fact is desk.told[-1]
+        recorded.set_result(True)
+
+
+async def test_a_call_waits_for_a_client_that_does_not_read() -> None:
+    desk = Desk(chatter)
+    desk.caller.reads.clear()
+    desk.begin()
+    await desk.turns()
+    assert len(desk.told) == 1
+    desk.caller.reads.set()
+    await desk.turns()
+    assert len(desk.told) > 1
+    desk.caller.reads.clear()
+    await desk.turns()
+    desk.calls.cancel(SESSION, 1)
+    await desk.turns()
+    assert len(desk.calls) == 0
 
 
 async def test_of_a_cancelled_call_nothing_more_is_told() -> None:

@@ -29,6 +29,26 @@ async def test_reports_can_be_awaited_or_simply_made() -> None:
     assert heard.progressed == [(1, 2, "half"), (2, 2, "")]
 
 
+async def test_who_awaits_a_report_waits_for_a_client_that_does_not_read() -> None:
+    heard = Heard()
+    heard.reads.clear()
+    ctx = context(heard)
+
+    async def chatter() -> None:
+        for number in range(1, 4):
+            await ctx.progress(number)
+            await ctx.info(number)
+
+    talking = asyncio.create_task(chatter())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert (len(heard.progressed), len(heard.logged)) == (1, 0)
+    ctx.info("not awaited")
+    heard.reads.set()
+    await talking
+    assert (len(heard.progressed), len(heard.logged)) == (3, 4)
+
+
 async def test_progress_only_grows() -> None:
     heard = Heard()
     ctx = context(heard)

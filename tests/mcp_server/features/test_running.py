@@ -103,6 +103,23 @@ async def test_an_async_generator_streams() -> None:
     ]
 
 
+async def test_an_async_generator_waits_for_a_client_that_does_not_read() -> None:
+    server, heard = MCPServer("test"), Heard()
+    heard.reads.clear()
+
+    @server.tool
+    async def count(to: int) -> AsyncIterator[str]:
+        for number in range(to):
+            yield str(number)
+
+    using = asyncio.create_task(use(server, "count", heard=heard, to=20))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert heard.chunks == texts("0")
+    heard.reads.set()
+    assert (await using)["content"] == texts(*map(str, range(20)))
+
+
 async def test_a_generator_streams_from_a_thread_in_order() -> None:
     server, heard = MCPServer("test"), Heard()
 
