@@ -42,7 +42,7 @@ class MeasuredLog:
         refused: Callable[[VersionConflict], None] | None = None,
     ) -> None:
         """As ``Log.append``."""
-        began, size, count = self._clock(), sum(len(row.state) for row in rows), len(rows)
+        began, size, count = self._clock(), sum([len(row.state) for row in rows]), len(rows)
 
         def stored(position: int) -> None:
             self._seconds.add(self._clock() - began)

@@ -113,10 +113,11 @@ def script(name: str, port: int, *more: str) -> list[str]:
     return [sys.executable, str(ROOT / "bench" / "servers" / f"{name}.py"), str(port), *more]
 
 
-def ours(port: int, store: Path) -> list[str]:
-    """The command that runs the server of this project, recording into ``store``."""
-    served = str(ROOT / "bench" / "servers" / "ours.py")
-    return [command("mcp-rewind"), "serve", served, "--host", "127.0.0.1", "--port", str(port), "--store", url(store)]
+def ours(port: int, store: Path, name: str = "ours", *more: str) -> list[str]:
+    """The command that runs a server of this project, recording into ``store``; ``more`` are options."""
+    served = str(ROOT / "bench" / "servers" / f"{name}.py")
+    place = ["--host", "127.0.0.1", "--port", str(port), "--store", url(store)]
+    return [command("mcp-rewind"), "serve", served, *place, *more]
 
 
 def command(name: str) -> str:

@@ -69,6 +69,14 @@ def parse(raw: bytes) -> Object:
     return body  # type: ignore[no-any-return]  # callers check that it is an object
 
 
+def canonical(value: object) -> bytes:
+    """One text for each JSON value, whatever the order of its keys was; ``1`` and ``1.0`` are two values."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:  # an integer of more than 64 bits
+        return json.dumps(value, sort_keys=True).encode()
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> Object:
     found = dict(pairs)
     if len(found) != len(pairs):

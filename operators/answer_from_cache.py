@@ -1,12 +1,12 @@
 """Answer a request from the cache where the policy allows it."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from events.decided import CacheAsked, CacheFilled, CacheReleased, RequestCancelled
 from events.event import Event, Origin, RequestId
+from events.message import canonical
 from events.observed import (
     CacheHit,
     CacheMissed,
@@ -101,9 +101,11 @@ def cache_key(request: Admitted, principal: str) -> str:
 
     ``1`` and ``1.0`` are two keys, and so are ``1`` and ``true``: a tool may tell them apart.
     """
-    params = {name: value for name, value in request.message.params.items() if name != "_meta"}
-    text = json.dumps([request.method, request.version, principal, params], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    params = request.message.params
+    if "_meta" in params:
+        params = {name: value for name, value in params.items() if name != "_meta"}
+    asked = [request.method, request.version, principal, params]
+    return hashlib.sha256(canonical(asked)).hexdigest()
 
 
 def _concluded(found: Asked, event: CallReturned | CallFailed) -> Event:

@@ -15,7 +15,7 @@ from events.jsonrpc import id_text, is_id
 from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
 from operators.admitted import Admitted
 from operators.methods import LOG_LEVELS, STREAM
-from operators.stage import Stage, stage
+from operators.stage import Decision, Stage, stage
 from operators.versions import META_LOG_LEVEL, MODERN
 
 LEGACY_LEVEL = "info"
@@ -64,9 +64,9 @@ def emit_chunks() -> Stage:
             CallYielded: _yielded,
             ProgressReported: _progressed,
             MessageLogged: _logged,
-            CallReturned: _returned,
-            CallFailed: _failed,
-            RequestCancelled: _cancelled,
+            CallReturned: _ended("complete"),
+            CallFailed: _ended("error"),
+            RequestCancelled: _ended("cancelled"),
         },
     )
 
@@ -119,23 +119,16 @@ def _logged(listening: Listening, event: MessageLogged) -> Sequence[Event]:
     return (event, LogEmitted(event.origin))
 
 
-def _returned(listening: Listening, event: CallReturned) -> Sequence[Event]:
-    return (*_last(listening, event, "complete"), event)
+def _ended(reason: str) -> Decision[Listening]:
+    """End the stream that a request began, if it did. That goes first: after the answer nothing goes out."""
 
+    def ended(listening: Listening, event: Event) -> Sequence[Event]:
+        request = event.origin.request
+        listening.calls.pop(request, None)
+        stream = listening.streams.pop(request, None)
+        return (StreamEmitted(event.origin, stream.id, stream.parts, reason), event) if stream else (event,)
 
-def _failed(listening: Listening, event: CallFailed) -> Sequence[Event]:
-    return (*_last(listening, event, "error"), event)
-
-
-def _cancelled(listening: Listening, event: RequestCancelled) -> Sequence[Event]:
-    return (*_last(listening, event, "cancelled"), event)
-
-
-def _last(listening: Listening, event: Event, reason: str) -> Sequence[StreamEmitted]:
-    """The part that ends a stream, where the request began one. It goes first: after the answer nothing goes out."""
-    listening.calls.pop(event.origin.request, None)
-    stream = listening.streams.pop(event.origin.request, None)
-    return (StreamEmitted(event.origin, stream.id, stream.parts, reason),) if stream else ()
+    return ended
 
 
 def stream_id(session: SessionId, request: RequestId | None) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Final, NamedTuple
 
 from events import codes
 from events.decided import PermitAsked, RequestCancelled, RequestRejected
@@ -21,6 +22,23 @@ from operators.limits.cover import Caller, Covers, address
 from operators.policy import Limit, load
 from operators.stage import Decision, Stage, stage
 
+MOST_KNOWN: Final = 64
+"""Names of tools, prompts and resources whose limits a session keeps at hand."""
+
+
+class Taken(NamedTuple):
+    """What a request takes: from whose shares of which limits, and what it costs there.
+
+    Attributes:
+        keys: The limits and whose shares; empty when no limit covers it.
+        cost: Of the first of them.
+        costs: Of each, where they differ.
+    """
+
+    keys: tuple[tuple[str, str], ...]
+    cost: float
+    costs: tuple[float, ...]
+
 
 class Waiting:
     """A session's requests that wait for leave, what they take from, and whose shares of it."""
@@ -29,6 +47,36 @@ class Waiting:
         self.covers = covers
         self.caller: Caller | None = None
         self.held: dict[RequestId | None, Admitted] = {}
+        self._known: dict[tuple[str, str], Taken] = {}
+
+    def follow(self, covers: Covers) -> None:
+        """Go by other limits."""
+        self.covers = covers
+        self._known.clear()
+
+    def taken(self, event: Admitted) -> Taken:
+        """What a request takes. Nearly all requests of a session are for a few names: those are kept at hand."""
+        named = (event.method, event.name)
+        found = self._known.get(named)
+        if found is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            found = self._known[named] = self._take(event)
+        return found
+
+    def _take(self, event: Admitted) -> Taken:
+        caller = self.caller or Caller(ANONYMOUS, event.origin.session, "")
+        keys, costs = [], []
+        for cover in self.covers.of(event.method):
+            if cost := cover.cost(event.name):
+                keys.append((cover.limit.name, cover.key(caller, event.method, event.name)))
+                costs.append(cost)
+        if not keys:
+            return _NOTHING
+        return Taken(tuple(keys), costs[0], () if costs.count(costs[0]) == len(costs) else tuple(costs))
+
+
+_NOTHING: Final = Taken((), 0.0, ())
 
 
 def rate_limit(limits: Sequence[Limit]) -> Stage:
@@ -44,20 +92,16 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
         return (event,)
 
     def admitted(waiting: Waiting, event: Admitted) -> Sequence[Event]:
-        caller = waiting.caller or Caller(ANONYMOUS, event.origin.session, "")
-        keys, costs = [], []
-        for cover in waiting.covers.of(event.method):
-            if cost := cover.cost(event.name):
-                keys.append((cover.limit.name, cover.key(caller, event.method, event.name)))
-                costs.append(cost)
+        if not waiting.covers:
+            return (event,)
+        keys, cost, costs = waiting.taken(event)
         if not keys:
             return (event,)
         waiting.held[event.origin.request] = event
-        each = () if costs.count(costs[0]) == len(costs) else tuple(costs)
-        return (PermitAsked(event.origin, tuple(keys), costs[0], each),)
+        return (PermitAsked(event.origin, keys, cost, costs),)
 
     def replaced(waiting: Waiting, event: PolicyReplaced) -> Sequence[Event]:
-        waiting.covers = _covers(event.policy)
+        waiting.follow(_covers(event.policy))
         return (event,)
 
     def given(waiting: Waiting, event: PermitGiven) -> Sequence[Event]:

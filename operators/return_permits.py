@@ -34,6 +34,8 @@ def return_permits(limits: Sequence[Limit]) -> Stage:
     kept = _concurrent(limits)
 
     def asked(places: Places, event: PermitAsked) -> Sequence[Event]:
+        if not places.kept:
+            return (event,)
         if keys := tuple(key for key in event.keys if key[0] in places.kept):
             places[event.origin.request] = keys
         return (event,)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from events.decided import CacheAsked, PermitAsked, PermitReturned
-from events.event import Origin, RequestId, SessionId, Step
+from events.event import Decided, Origin, RequestId, SessionId, Step
 from events.observed import CacheHit, CacheMissed, PermitGiven, PermitRefused
 from operators.limits.exact import Answer
 from pipeline.ingress import Ingress
@@ -102,17 +102,18 @@ class Questions:
         self._cache = cache
         self._clock = clock
         self._asking: dict[Asker, Origin] = {}
+        self._ask: dict[type[Decided], Callable[..., None]] = {
+            PermitAsked: self._ask_permit,
+            PermitReturned: self._give_back,
+            CacheAsked: self._ask_cache,
+        }
 
     def ask(self, step: Step) -> None:
         """Ask what the decisions of ``step`` ask."""
+        known = self._ask
         for decision in step.decisions:
-            if type(decision) is PermitAsked:
-                self._ask_permit(decision)
-            elif type(decision) is PermitReturned:
-                self._give_back(decision)
-            elif type(decision) is CacheAsked:
-                origin = decision.origin
-                self._cache.look(decision.key, (origin.session, origin.request), origin.at, self._lookup(origin))
+            if ask := known.get(type(decision)):
+                ask(decision)
 
     def on_lost(self, lost: Lost) -> None:
         """Give back what a session held that cannot be recorded. To be subscribed to ``Journal.lost``."""
@@ -130,6 +131,10 @@ class Questions:
 
     def _give_back(self, returned: PermitReturned) -> None:
         self._limiter.give_back(returned.keys, (returned.origin.session, returned.origin.request))
+
+    def _ask_cache(self, asked: CacheAsked) -> None:
+        origin = asked.origin
+        self._cache.look(asked.key, (origin.session, origin.request), origin.at, self._lookup(origin))
 
     def _permit(self, asker: Asker, asked: Origin) -> Callable[[Verdict], None]:
         def answer(verdict: Verdict) -> None:

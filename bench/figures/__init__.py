@@ -8,6 +8,7 @@ FAMILIES: tuple[Figures, ...] = (
     throughput.HTTP_LEGACY,
     throughput.WEBSOCKET,
     throughput.WEBSOCKET_LATENCY,
+    throughput.EVERYTHING_ON,
     append.APPEND,
     replay.REPLAY,
     audit.AUDIT,

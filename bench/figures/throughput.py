@@ -5,7 +5,10 @@ both sides of it. Their processor time is measured too, and tells when somebody 
 """
 
 import contextlib
-from collections.abc import Sequence
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,6 +30,15 @@ PEERS = {
 }
 """The files in ``bench/servers``, and what they are told."""
 
+EVERYTHING = {
+    "limits": [
+        {"name": "calls", "per": "session", "requests": 10**6, "window": 1.0},
+        {"name": "callers", "per": "principal+tool", "requests": 10**7, "window": 1.0,
+         "algorithm": "sliding_window_counter"},
+    ],
+}  # fmt: skip
+"""The settings of a server with all that a careful owner turns on: limits that are asked, and never refuse the load."""
+
 HTTP_32 = Load(transport="http", port=0, connections=32)
 HTTP_32_LEGACY = Load(transport="http", port=0, connections=32, handshake=True)
 WEBSOCKET_32x16 = Load(transport="websocket", port=0, connections=32, in_flight=16, handshake=True)
@@ -34,14 +46,48 @@ WEBSOCKET_32x1 = Load(transport="websocket", port=0, connections=32, in_flight=1
 
 
 def start(name: str, folder: Path) -> contextlib.AbstractContextManager[Server]:
-    """Run one server; ``ours`` records into a new log in ``folder``."""
+    """Run one server; ours record into a new log in ``folder``."""
     port = process.free_port()
     if name == "ours":
         command = process.ours(port, folder / "events.db")
+    elif name == "ours_full":
+        return _with_everything(folder, port)
     else:
         file, *more = PEERS[name]
         command = process.script(file, port, *more)
     return process.serving(name, command, folder, port)
+
+
+@contextlib.contextmanager
+def _with_everything(folder: Path, port: int) -> Iterator[Server]:
+    metrics = process.free_port()
+    config = folder / "config.json"
+    config.write_text(json.dumps({**EVERYTHING, "log_file": str(folder / "server.log"), "metrics_port": metrics}))
+    command = process.ours(port, folder / "events.db", "ours_full", "--config", str(config))
+    with process.serving("ours_full", command, folder, port) as server, _scraped(f"http://127.0.0.1:{metrics}/metrics"):
+        yield server
+
+
+@contextlib.contextmanager
+def _scraped(url: str) -> Iterator[None]:
+    """Read the metrics every second, as a Prometheus in a hurry would."""
+    over, scrapes = threading.Event(), 0
+
+    def scrape() -> None:
+        nonlocal scrapes
+        while not over.wait(1.0):
+            with urllib.request.urlopen(url, timeout=10) as response:
+                scrapes += b"mcp_requests_total" in response.read()
+
+    scraper = threading.Thread(target=scrape, daemon=True)
+    scraper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        scraper.join()
+    if not scrapes:
+        raise process.CannotMeasure("ours_full: no scrape of its metrics brought the figures of requests")
 
 
 def in_turns(setting: Setting, names: Sequence[str], load: Load) -> Rounds:
@@ -73,17 +119,16 @@ def adapted(load: Load, name: str, window: float) -> Load:
     )
 
 
-def ratio(name: str, rounds: Rounds, peer: str, goal: Goal | None) -> Result:
+def ratio(name: str, rounds: Rounds, peer: str, goal: Goal | None, ours: str = "ours") -> Result:
     """Ours against a peer, round by round."""
-    values = [mine.per_second / other.per_second for mine, other in zip(rounds["ours"], rounds[peer], strict=True)]
-    by_cpu = median(
-        mine.per_cpu_second / other.per_cpu_second for mine, other in zip(rounds["ours"], rounds[peer], strict=True)
-    )
+    pairs = list(zip(rounds[ours], rounds[peer], strict=True))
+    values = [mine.per_second / other.per_second for mine, other in pairs]
+    by_cpu = median(mine.per_cpu_second / other.per_cpu_second for mine, other in pairs)
     words = (
-        f"{_rate(rounds['ours'])} against {_rate(rounds[peer])}; for each second of the servers' own processor time "
+        f"{_rate(rounds[ours])} against {_rate(rounds[peer])}; for each second of the servers' own processor time "
         f"{by_cpu:.2f} x{_doubts(rounds)}"
     )
-    return judged(name, values, goal, words, ours=summary(rounds["ours"]), **{peer: summary(rounds[peer])})
+    return judged(name, values, goal, words, **{each: summary(rounds[each]) for each in (ours, peer)})
 
 
 def summary(rounds: Sequence[Measured]) -> dict[str, Any]:
@@ -103,7 +148,7 @@ def _doubts(rounds: Rounds) -> str:
         doubts += "; the load had no processor time to spare"
     if any(median(measured.stolen for measured in found) > process.UNDISTURBED for found in rounds.values()):
         doubts += "; the machine's host gave part of its processors to others"
-    bare = [found for name, found in rounds.items() if name != "ours"]
+    bare = [found for name, found in rounds.items() if not name.startswith("ours")]
     if any(median(measured.server_cpu for measured in found) < 0.9 for found in bare):
         doubts += "; something else ran on the server's core"
     return doubts
@@ -142,7 +187,13 @@ def websocket_latency(setting: Setting, _names: Sequence[str]) -> list[Result]:
     return [judged("websocket-p99", values, goal, words + _doubts(rounds), **details)]
 
 
+def everything(setting: Setting, _names: Sequence[str]) -> list[Result]:
+    rounds = in_turns(setting, ["ours", "ours_full"], HTTP_32)
+    return [ratio("everything-on", rounds, "ours", Goal(0.85, 0.95, "x"), ours="ours_full")]
+
+
 HTTP = Figures(("http-vs-mcp", "http-vs-mcp-tuned", "http-vs-mcp-httptools", "http-vs-fastmcp", "http-vs-bare"), http)
 HTTP_LEGACY = Figures(("http-legacy-vs-mcp-tuned",), http_legacy)
 WEBSOCKET = Figures(("websocket-vs-bare",), websocket)
 WEBSOCKET_LATENCY = Figures(("websocket-p99",), websocket_latency)
+EVERYTHING_ON = Figures(("everything-on",), everything)

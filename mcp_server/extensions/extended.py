@@ -27,10 +27,9 @@ class Extended:
         if extensions:
             catalogue.capabilities["experimental"] = {CAPABILITY: {"methods": sorted(extensions)}}
 
-    async def answer(self, call: Call, teller: Teller) -> Answer:
+    def answer(self, call: Call, teller: Teller) -> Awaitable[Answer]:
         """Carry out a request. Raises as :meth:`Catalogue.answer` does."""
-        handler = self._handlers.get(call.method)
-        return await (self._catalogue.answer if handler is None else handler)(call, teller)
+        return self._handlers.get(call.method, self._catalogue.answer)(call, teller)
 
     def cache_rules(self) -> tuple[CacheRule, ...]:
         """What may be answered from a cache."""

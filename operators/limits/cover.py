@@ -62,10 +62,14 @@ class Covers:
     """All limits of a policy, by method."""
 
     def __init__(self, limits: Iterable[Limit]) -> None:
-        covers = [Cover(limit) for limit in limits]
+        self._covers = covers = [Cover(limit) for limit in limits]
         named = {method for cover in covers for method in cover.limit.methods} | {BATCH}
         self._by_method = {method: _covering(covers, method) for method in named}
         self._others = _covering(covers, EVERY_METHOD)
+
+    def __len__(self) -> int:
+        """Limits in all."""
+        return len(self._covers)
 
     def of(self, method: str) -> Sequence[Cover]:
         """The limits that cover a method, for some names at least."""

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from events.message import LONG, Message, RepeatedKey, parse
+from events.message import LONG, Message, RepeatedKey, canonical, parse
 from tests.facts import message
 from tests.histories import objects
 
@@ -57,3 +57,16 @@ def test_a_repeated_key_is_named() -> None:
 def test_whatever_the_spelling_the_values_are_the_same(body: dict[str, Any]) -> None:
     for text in (json.dumps(body), json.dumps(body, indent=1, sort_keys=True), json.dumps(body, ensure_ascii=False)):
         assert parse(text.encode()) == body
+
+
+@given(objects)
+def test_the_order_of_keys_makes_no_other_text(value: dict[str, Any]) -> None:
+    backwards = dict(reversed(value.items()))
+    assert canonical(value) == canonical(backwards)
+    assert json.loads(canonical(value)) == value
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 1.0), (1, True), (0, False), (2**64, 2**64 + 1), (2**64, float(2**64))])
+def test_values_that_are_told_apart_have_texts_of_their_own(one: object, other: object) -> None:
+    assert canonical({"b": [one], "a": 1}) != canonical({"b": [other], "a": 1})
+    assert canonical({"b": [one], "a": 1}) == canonical({"a": 1, "b": [one]})

@@ -5,7 +5,7 @@ from events import codes
 from events.decided import PermitAsked, RequestCancelled, RequestRejected
 from events.event import Event
 from operators.policy import Limit
-from operators.rate_limit import rate_limit
+from operators.rate_limit import MOST_KNOWN, rate_limit
 from tests.facts import OTHER, SESSION, admitted, cancelled, closed, left, opened, origin, permitted, refused
 from tests.passing import through
 
@@ -91,3 +91,12 @@ def test_limits_may_tell_callers_apart_by_their_address() -> None:
     session = msgspec.structs.replace(opened(), peer="2001:db8::1")
     (ask,) = through(rate_limit([near]), session, admitted(1))[1:]
     assert ask == PermitAsked(origin(1), (("near", "2001:db8::/64"),), 1.0)
+
+
+def test_a_session_keeps_the_shares_of_a_few_names_at_hand_and_takes_each_for_itself() -> None:
+    tools = Limit("tools", "tool", per_second=10, burst=10, cost={"tool1": 3})
+    names = [f"tool{number}" for number in range(2 * MOST_KNOWN)] * 2
+    requests = [admitted(id, "tools/call", name) for id, name in enumerate(names)]
+    assert through(rate_limit([tools]), *requests) == [
+        PermitAsked(origin(id), (("tools", name),), 3.0 if name == "tool1" else 1.0) for id, name in enumerate(names)
+    ]
