@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -18,7 +19,7 @@ from mcp_server.calls import Answer, Call, CallRefused, Teller
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.performance.memory_optimizer import memory_optimizer
 from mcp_server.production.admin import requests_body
-from mcp_server.production.health import HealthCheck, HealthReport, health_checker
+from mcp_server.production.health import Degraded, HealthCheck, HealthReport, health_checker
 from mcp_server.production.health_bodies import health_body, health_response, live_response, ready_response
 from mcp_server.production.health_checks import (
     DiskSpaceCheck,
@@ -107,8 +108,7 @@ class Operations:
         if app.settings.store != MEMORY:
             yield DiskSpaceCheck(sqlite_path(app.settings.store))
         if (projector := self._projector) is not None:
-            # Before its first look at the log there is no view, which is no lag.
-            yield ProjectionLagCheck(lambda: max(0, projector.lag()) if projector.alive else -1)
+            yield ProjectionLagCheck(partial(_lag, projector))
         if app.settings.redis_url is not None:
             yield SharedCheck(self._away)
         if self._failed_plugins:
@@ -155,6 +155,13 @@ class Operations:
             "callsUnderWay": len(app.calls),
             "memory": memory_optimizer.figures(),
         }
+
+
+def _lag(projector: Projector) -> int:
+    """Records that are not in the audit view yet."""
+    if not projector.alive:
+        raise Degraded("the process that keeps it has ended; mcp-rewind audit takes in what is missing meanwhile")
+    return max(0, projector.lag())  # before its first look at the log there is no view, which is no lag
 
 
 Responder = Callable[[], Any]

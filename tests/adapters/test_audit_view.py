@@ -447,3 +447,14 @@ def test_a_command_that_waits_for_the_lock_looks_more_than_once_between_two_batc
 def test_the_lag_is_unknown_without_a_log_or_a_view(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "0"]) as process:
         assert Projector(tmp_path / "events.db", process).lag() == -1
+
+
+def test_a_sandbox_that_lets_no_priority_be_changed_does_not_keep_it_from_its_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    monkeypatch.setattr(os, "nice", refuse)
+    audit_projector._stand_back()

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.request
 from pathlib import Path
@@ -88,6 +89,34 @@ def test_the_server_starts_and_answers_as_shown(checkout: Path, redis_url: str, 
         try:
             health = with_word("curl http://localhost:8080/health").splitlines()[1].split()[-1]
             assert json.loads(fetched(health.replace("8080", str(port)), process))["status"] == "healthy"
+        finally:
+            process.terminate()
+    assert process.returncode == 0
+
+
+def uninstalled() -> tuple[str, dict[str, str]]:
+    """A Python that has the packages of the requirements, and an environment in which nothing of ours is installed."""
+    found = {key: value for key, value in environment().items() if key != "VIRTUAL_ENV"}
+    # What a folder of this variable says of editable installs is not read.
+    return str(Path(sys.executable).resolve()), {**found, "PYTHONPATH": sysconfig.get_path("purelib")}
+
+
+def test_it_starts_and_is_well_in_a_checkout_that_nobody_installed(tmp_path: Path) -> None:
+    python, env = uninstalled()
+    control = subprocess.run(
+        [python, "-c", "import msgspec, adapters"], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert "No module named 'adapters'" in control.stderr
+    port, _ = free_ports()
+    own = {"LOG_FILE": str(tmp_path / "app.log"), "MCP_METRICS_PORT": "0", "MCP_WORKSPACE": str(tmp_path)}
+    own["MCP_STORE"] = f"sqlite:///{tmp_path / 'events.db'}"
+    command = with_word("python -m mcp_server.server").splitlines()[-1].replace("8080", str(port)).split()
+    with subprocess.Popen([python, *command[1:]], cwd=ROOT, env=env | own, stdout=subprocess.DEVNULL) as process:
+        try:
+            late = time.monotonic() + LONG
+            while (report := json.loads(fetched(f"http://127.0.0.1:{port}/health", process)))["status"] != "healthy":
+                assert time.monotonic() < late, report  # the audit view is built after the first answer
+                time.sleep(0.2)
         finally:
             process.terminate()
     assert process.returncode == 0

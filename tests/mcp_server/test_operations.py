@@ -3,7 +3,11 @@ from typing import Any
 
 import pytest
 
+from adapters.audit_projector import Projector
+from adapters.metrics_log import MeasuredLog
 from events import codes
+from mcp_server.operations import Operations
+from mcp_server.production import Degraded
 from operators.policy import Limit
 from tests.serving import Served, call_params, serving, soon
 
@@ -31,6 +35,23 @@ async def test_a_server_whose_log_has_failed_is_not_ready() -> None:
             503,
             {"status": "not ready", "accepting": False, "failing": ["event_log"]},
         )
+
+
+class Ended(Projector):
+    """A projector whose process is gone."""
+
+    def __init__(self) -> None:
+        """There is nothing to hold."""
+
+    alive = False
+
+
+async def test_a_projector_that_has_ended_is_told_so() -> None:
+    async with serving() as served:
+        operations = Operations(served.app, MeasuredLog(served.log), Ended(), {})
+        (check,) = [check for check in operations.checks() if check.name == "audit_view"]
+        with pytest.raises(Degraded, match="the process that keeps it has ended"):
+            await check.check()
 
 
 async def test_what_is_under_way_can_be_asked_for() -> None:
