@@ -52,6 +52,10 @@ SHARED: Final[list[structlog.typing.Processor]] = [
 ]
 """What every line goes through, whoever wrote it."""
 
+_QUIET: Final = ("watchfiles",)
+"""Libraries of which only warnings are written. This one tells of every change in a folder that is watched: with the
+log file in that folder, each line would lead to the next, without end."""
+
 PROCESSORS: Final = [*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
 
 
@@ -78,6 +82,8 @@ def configure(level: str, file: str, *, max_bytes: int = MAX_BYTES, backups: int
         if isinstance(each, LogFile):
             each.close()
     root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
     _configure_structlog()
 
 

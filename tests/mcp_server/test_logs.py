@@ -108,6 +108,14 @@ def test_a_line_is_one_line_whatever_is_in_it(file: Path, text: str) -> None:
     assert b"\x1b" not in written
 
 
+def test_a_watched_folder_with_the_log_file_in_it_does_not_fill_it(file: Path) -> None:
+    configure("DEBUG", str(file))
+    watcher = logging.getLogger("watchfiles.main")
+    watcher.info("1 change detected")
+    watcher.warning("too many folders to watch")
+    assert [line["event"] for line in lines(file)] == ["too many folders to watch"]
+
+
 def test_a_file_that_is_full_is_followed_by_another_and_only_so_many_are_kept(file: Path) -> None:
     configure("INFO", str(file), max_bytes=1000, backups=2)
     say(100)
