@@ -1,7 +1,8 @@
 """Kinds of values that settings have, each with what else is taken for one."""
 
+import difflib
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
@@ -9,6 +10,8 @@ from pydantic_settings import NoDecode
 
 from mcp_server.config.settings import CompletionModel
 from operators.policy import Limit
+
+Each = TypeVar("Each", bound=msgspec.Struct)
 
 
 def _no_truth(value: Any) -> Any:
@@ -28,10 +31,7 @@ def _listed(value: Any) -> Any:
 
 
 def _limits(value: Any) -> tuple[Limit, ...]:
-    try:
-        found = msgspec.convert(_decoded(value) if isinstance(value, str) else value, tuple[Limit, ...], strict=False)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error).replace(" - at `$", ", at `limits")) from error
+    found = _structs(value, Limit, "limits")
     for name, times in Counter(limit.name for limit in found).items():
         if times > 1:
             raise ValueError(f"the name {name!r} is given to {times} of them; each needs one of its own")
@@ -39,11 +39,23 @@ def _limits(value: Any) -> tuple[Limit, ...]:
 
 
 def _models(value: Any) -> tuple[CompletionModel, ...]:
+    return _structs(value, CompletionModel, "completion_models")
+
+
+def _structs(value: Any, kind: type[Each], setting: str) -> tuple[Each, ...]:
+    """A list of objects; a key that they do not have is refused with the nearest that they have."""
     given = _decoded(value) if isinstance(value, str) else value
+    fields = kind.__struct_encode_fields__
+    for index, each in enumerate(given if isinstance(given, list | tuple) else ()):
+        for key in each if isinstance(each, dict) else ():
+            if key not in fields:
+                near = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.6)
+                hint = f": did you mean {near[0]!r}?" if near else f"; there are {', '.join(fields)}"
+                raise ValueError(f"there is no {str(key)[:40]!r}{hint}, at `{setting}[{index}]`")
     try:
-        return msgspec.convert(given, tuple[CompletionModel, ...], strict=False)
+        return msgspec.convert(given, tuple[kind, ...], strict=False)  # type: ignore[valid-type]  # it is a type
     except msgspec.ValidationError as error:
-        raise ValueError(str(error).replace(" - at `$", ", at `completion_models")) from error
+        raise ValueError(str(error).replace(" - at `$", f", at `{setting}")) from error
 
 
 def _decoded(text: str) -> Any:

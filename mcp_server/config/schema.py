@@ -6,7 +6,11 @@ import msgspec
 
 from mcp_server.config.given import Given
 from mcp_server.config.names import ALIASES
+from mcp_server.config.settings import CompletionModel
 from operators.policy import Limit
+
+LISTS: Final[dict[str, type[msgspec.Struct]]] = {"limits": Limit, "completion_models": CompletionModel}
+"""Settings that are lists of objects, and what these are."""
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -14,10 +18,13 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 def file_schema() -> dict[str, Any]:
     """What a file of settings may hold."""
     schema = Given.model_json_schema()
-    (limit,), parts = msgspec.json.schema_components([Limit], ref_template="#/$defs/{name}")
-    schema["$defs"].update(msgspec.to_builtins(parts))
     properties = schema["properties"]
-    properties["limits"] |= {"type": "array", "items": limit}
+    items, parts = msgspec.json.schema_components(LISTS.values(), ref_template="#/$defs/{name}")
+    for kind in LISTS.values():
+        parts[kind.__name__]["additionalProperties"] = False
+    schema["$defs"].update(msgspec.to_builtins(parts))
+    for name, item in zip(LISTS, items, strict=True):
+        properties[name] |= {"type": "array", "items": item}
     for alias, name in ALIASES.items():
         properties[alias] = {**properties[name], "description": f"Another name of `{name}`."}
     properties["$schema"] = {"type": "string", "description": "Where this schema is, for editors."}

@@ -202,6 +202,15 @@ def test_a_limit_of_ones_own_cannot_have_the_name_of_the_default_one(tmp_path: P
         ({"allowed_hosts": ["a", 5]}, "allowed_hosts.1 must be a valid string, not 5"),
         ({"limits": [{"name": "a", "per": "user", "per_second": 1, "burst": 1}]}, "per must be principal"),
         ({"limits": [{"per": "session"}]}, "missing required field `name`, at `limits[0]"),
+        (
+            {"limits": [{"name": "a", "per_second": 1, "brust": 1}]},
+            "limits: there is no 'brust': did you mean 'burst'?, at `limits[0]`",
+        ),
+        ({"limits": [{"name": "a", "per_second": 1, "xyzzy": 1}]}, "limits: there is no 'xyzzy'; there are name, per"),
+        (
+            {"completion_models": [{"name": "a", "bse_url": "http://x"}]},
+            "completion_models: there is no 'bse_url': did you mean 'base_url'?, at `completion_models[0]`",
+        ),
         ({"limits": [{"name": "a", "per_second": 1, "burst": 1}] * 2}, "limits: the name 'a' is given to 2 of them"),
         ({"rate_limit_algorithm": "dice"}, "rate_limit_algorithm must be "),
         ({"environment": "a b"}, "environment"),
