@@ -1,10 +1,9 @@
 """What those who run a server ask of it: is it well, what does it count, what is under way."""
 
-import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from aiohttp import web
@@ -19,6 +18,7 @@ from mcp_server.calls import Answer, Call, CallRefused, Teller
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.performance.memory_optimizer import memory_optimizer
 from mcp_server.production.admin import requests_body
+from mcp_server.production.admin_access import refusal
 from mcp_server.production.health import Degraded, HealthCheck, HealthReport, health_checker
 from mcp_server.production.health_bodies import health_body, health_response, live_response, ready_response
 from mcp_server.production.health_checks import (
@@ -35,9 +35,6 @@ from mcp_server.stores import MEMORY, sqlite_path
 if TYPE_CHECKING:
     from mcp_server.app import App
     from mcp_server.extensions.extended import Handler
-
-_FORWARDED: Final = ("Forwarded", "X-Forwarded-For")
-"""Who comes through a proxy on this machine is not on this machine."""
 
 
 class Operations:
@@ -77,10 +74,25 @@ class Operations:
             "/health/live": _json(self._live),
             "/health/ready": _json(self._ready),
             "/metrics": metrics_route(self.registry),
-            "/admin/gc": _local(self._collect, "POST"),
-            "/admin/requests": _local(self._requests),
-            "/admin/rate-limits": _local(self._limits),
+            "/admin/gc": self._admin(self._collect, "POST"),
+            "/admin/requests": self._admin(self._requests),
+            "/admin/rate-limits": self._admin(self._limits),
         }
+
+    def _admin(self, respond: "Responder", method: str = "GET") -> Route:
+        """Only for those who may, and with one method only."""
+        answer = _json(respond)
+
+        async def route(request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
+            if request.method != method:
+                return plain(405, f"use {method}", {"Allow": method})
+            token = self._app.settings.admin_token
+            refused = refusal(request.remote, request.headers, token.get_secret_value() if token else "")
+            if refused is not None:
+                return plain(refused.status, refused.reason, refused.headers)
+            return await answer(request, connection)
+
+        return route
 
     def handlers(self, catalogue: Catalogue) -> "dict[str, Handler]":
         """What is answered as a request of the protocol, by method."""
@@ -173,26 +185,3 @@ def _json(respond: Responder) -> Route:
         return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
 
     return route
-
-
-def _local(respond: Responder, method: str = "GET") -> Route:
-    """Only for callers on this machine, and with one method only."""
-    answer = _json(respond)
-
-    async def route(request: web.BaseRequest, connection: Connection) -> web.StreamResponse:
-        if request.method != method:
-            return plain(405, f"use {method}", {"Allow": method})
-        if not _is_local(request):
-            return plain(403, "this is for callers on the server's own machine, and not through a proxy")
-        return await answer(request, connection)
-
-    return route
-
-
-def _is_local(request: web.BaseRequest) -> bool:
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(request.remote or "").is_loopback
-    except ValueError:
-        return False

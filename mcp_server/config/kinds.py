@@ -2,16 +2,19 @@
 
 import difflib
 from collections import Counter
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
-from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr
 from pydantic_settings import NoDecode
 
 from mcp_server.config.settings import CompletionModel
 from operators.policy import Limit
 
 Each = TypeVar("Each", bound=msgspec.Struct)
+
+LEAST_TOKEN: Final = 16
+"""Characters of a token that is compared and never guessed."""
 
 
 def _no_truth(value: Any) -> Any:
@@ -75,6 +78,12 @@ def _nothing(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _long_enough(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value()) < LEAST_TOKEN:
+        raise ValueError(f"must have at least {LEAST_TOKEN} characters; make one with: openssl rand -hex 24")
+    return value
+
+
 _Number = BeforeValidator(_no_truth)
 Port = Annotated[int, Field(ge=0, le=65535), _Number]
 Whole = Annotated[int, Field(ge=0), _Number]
@@ -85,3 +94,4 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Limits = Annotated[tuple[Limit, ...], NoDecode, PlainValidator(_limits), PlainSerializer(msgspec.to_builtins)]
 Models = Annotated[tuple[CompletionModel, ...], NoDecode, PlainValidator(_models), PlainSerializer(msgspec.to_builtins)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_nothing)]
+Token = Annotated[Secret, AfterValidator(_long_enough)]

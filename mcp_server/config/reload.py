@@ -8,6 +8,7 @@ from mcp_server.config.settings import Settings
 
 RELOADABLE: Final = frozenset(
     {
+        "admin_token",
         "allowed_hosts",
         "allowed_origins",
         "anonymous",

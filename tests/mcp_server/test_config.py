@@ -122,6 +122,7 @@ def test_every_setting_can_be_given_as_a_variable(setting: str) -> None:
         "rate_limit_algorithm": "leaky_bucket",
         "log_level": "error",
         "environment": "staging",
+        "admin_token": "0123456789abcdef",
         "limits_when_away": "fail_closed",
         "completion_models": '[{"name":"own","base_url":"http://localhost:8000/v1"}]',
     }
@@ -214,6 +215,7 @@ def test_a_limit_of_ones_own_cannot_have_the_name_of_the_default_one(tmp_path: P
         ({"limits": [{"name": "a", "per_second": 1, "burst": 1}] * 2}, "limits: the name 'a' is given to 2 of them"),
         ({"rate_limit_algorithm": "dice"}, "rate_limit_algorithm must be "),
         ({"environment": "a b"}, "environment"),
+        ({"admin_token": "short"}, "admin_token must have at least 16 characters; make one with"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(tmp_path: Path, values: dict[str, Any], problem: str) -> None:

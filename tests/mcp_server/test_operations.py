@@ -1,7 +1,9 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
+from pydantic import SecretStr
 
 from adapters.audit_projector import Projector
 from adapters.metrics_log import MeasuredLog
@@ -86,13 +88,28 @@ async def test_garbage_is_collected_when_asked() -> None:
         assert (await got(served, "/admin/gc"))[0] == 405
 
 
-@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For"])
+@pytest.mark.parametrize("header", ["Forwarded", "Via", "X-Forwarded-For", "X-Real-IP"])
 async def test_what_came_through_a_proxy_administers_nothing(header: str) -> None:
     async with serving() as served:
         for path, method in (("/admin/gc", "POST"), ("/admin/requests", "GET"), ("/admin/rate-limits", "GET")):
             status, body = await got(served, path, method, headers={header: "192.0.2.1"})
             assert status == 403
             assert "own machine" in body
+
+
+async def test_a_token_is_asked_of_everybody_once_there_is_one() -> None:
+    token = "0123456789abcdef0123"
+    through_a_proxy = {"X-Forwarded-For": "192.0.2.1"}
+    async with serving(admin_token=SecretStr(token)) as served:
+        for wrong in ({}, {"Authorization": f"Basic {token}"}, {"Authorization": f"Bearer {token}4"}):
+            async with served.request("POST", "/admin/gc", headers=wrong) as response:
+                assert (response.status, response.headers["WWW-Authenticate"]) == (401, 'Bearer realm="admin"')
+                assert token not in await response.text()
+        shown = {"Authorization": f"Bearer {token}"}
+        assert (await got(served, "/admin/requests", headers=shown | through_a_proxy))[0] == 200
+        assert (await got(served, "/health"))[0] == 200
+        served.app.reload(msgspec.structs.replace(served.app.settings, admin_token=SecretStr("another token, 123")))
+        assert (await got(served, "/admin/requests", headers=shown))[0] == 401
 
 
 async def test_health_status_and_figures_are_requests_too() -> None:
