@@ -157,7 +157,7 @@ class Given(BaseSettings):
         default="INFO", description="The least severe log lines that are written."
     )
     log_file: str = Field(default="", description="Where they go; empty for standard error.")
-    debug: bool = Field(default=False, description="Log everything.")
+    debug: bool = Field(default=False, description="Log everything, a line for each event among it.")
 
     @property
     def websocket_host(self) -> str:

@@ -1,25 +1,23 @@
 """What the guide shows of production works as it stands there."""
 
 import ast
-import asyncio
 import inspect
 import json
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
-from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from adapters.guard import Guard
-from adapters.listener import Connection, Listener, bound
 from adapters.memory_log import MemoryLog
 from adapters.metrics_log import MeasuredLog
 from adapters.metrics_process import ProcessMetrics
@@ -34,12 +32,10 @@ from mcp_server.production import (
     monitoring_system,
     production_logger,
 )
-from mcp_server.production.admin import requests_body
-from mcp_server.production.health_bodies import health_response
-from mcp_server.production.health_checks import EventLoopLagCheck
+from tests.children import running
 from tests.docs.pages import DOCS, blocks, coded, rows
 from tests.mcp_server.production.conftest import log_file
-from tests.serving import soon
+from tests.serving import handshake, soon
 
 PAGE = DOCS / "guide" / "production.md"
 __all__ = ["log_file"]
@@ -175,46 +171,74 @@ async def test_requests_go_through_the_middleware_as_shown() -> None:
     assert unnamed["error"] == {"code": codes.UNAUTHORIZED, "message": "tools are for users with a name"}
 
 
-@pytest.fixture
-async def endpoints() -> AsyncIterator[dict[str, str]]:
-    """The addresses of the page, and where what answers them runs here."""
-
-    async def health(_request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
-        status, body = health_response(await health_checker.run_checks())
-        return web.json_response(body, status=status)
-
-    async def requests(_request: web.BaseRequest, _connection: Connection) -> web.StreamResponse:
-        return web.json_response(requests_body({}, {}, 0.0, monitoring_system.performance))
-
-    health_checker.register_check(EventLoopLagCheck())
-    with bound("127.0.0.1", 0) as (socket,):
-        listener = Listener({"/health": health, "/admin/requests": requests}, Guard())
-        server = await asyncio.get_running_loop().create_server(listener, sock=socket)
-        async with server, monitoring_system.serving("127.0.0.1", 0, everything()) as metrics:
-            here = {"localhost:8001": f"127.0.0.1:{metrics}"}
-            yield {**here, "localhost:8080": f"127.0.0.1:{socket.getsockname()[1]}"}
-            await listener.shutdown(1.0)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A server as a process: the addresses of the pages, and where it listens instead."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        metrics = free.getsockname()[1]
+    given = {"MCP_METRICS_PORT": str(metrics), "MCP_ADMIN_TOKEN": "", "RATE_LIMIT_REQUESTS": "100"}
+    with running(tmp_path_factory.mktemp("server"), **given) as child:
+        yield {"localhost:8001": f"127.0.0.1:{metrics}", "localhost:8080": f"127.0.0.1:{child.port}"}
 
 
-COMMANDS = [
-    line
-    for block in blocks(PAGE, "bash", "From the command line")
-    for line in block.text.splitlines()
-    if line and not line.startswith(("#", "export"))
-]
+def commands() -> list[str]:
+    """Every command of these pages that asks a server something."""
+    sections = [(PAGE, "From the command line"), (DOCS / "guide" / "rate-limiting.md", "In the server")]
+    lines = [
+        line for page, name in sections for block in blocks(page, "bash", name) for line in block.text.splitlines()
+    ]
+    return [line for line in lines if line and not line.startswith(("#", "export"))]
+
+
+LOOKED_FOR = {
+    "/health": '"status"',
+    ":8001/metrics": "# TYPE mcp_requests_total counter",
+    "memory_percent'": ".",
+    "-X POST": '"memory_freed_mb"',
+    "grep request_duration": "mcp_request_duration_seconds",
+    "/admin/requests": '"requests":[]',
+    ".checks[]": '"event_log"',
+    "grep -E": "mcp_memory_usage_bytes",
+    "/admin/rate-limits": '"default"',
+}
+"""What a command has in it, the last that fits counting, and what it prints."""
+
+
+def test_every_command_is_looked_for_something() -> None:
+    found = {next(part for part in reversed(LOOKED_FOR) if part in command) for command in commands()}
+    assert found == set(LOOKED_FOR)
 
 
 @pytest.mark.skipif(not shutil.which("curl") or not shutil.which("jq"), reason="needs curl and jq")
-@pytest.mark.parametrize("command", COMMANDS)
-async def test_the_commands_find_what_they_look_for(command: str, endpoints: dict[str, str]) -> None:
+@pytest.mark.parametrize("command", commands())
+def test_the_commands_find_what_they_look_for(command: str, server: dict[str, str]) -> None:
+    expected = next(LOOKED_FOR[part] for part in reversed(LOOKED_FOR) if part in command)
     if command.startswith("watch"):
         command = command.partition("'")[2].removesuffix("'")  # watch itself runs until it is stopped
-    for name, here in endpoints.items():
+    for name, here in server.items():
         command = command.replace(name, here)
-    said = await asyncio.to_thread(shell, command)
-    assert said
-    if "memory_percent" in command:
-        assert 0 < float(said) <= 100
+    assert expected in shell(command)
+
+
+@pytest.mark.parametrize("name", ["LOG_LEVEL", "DEBUG"])
+def test_each_of_the_two_variables_has_everything_logged(name: str, tmp_path: Path) -> None:
+    (block,) = [block for block in blocks(PAGE, "bash") if "export LOG_LEVEL" in block.text]
+    exported = dict(re.findall(r"^export (\w+)=(.*)$", block.text, re.MULTILINE))
+    assert list(exported) == ["LOG_LEVEL", "DEBUG"]
+    assert logged(tmp_path / "some", {}).isdisjoint({"debug"})
+    assert "debug" in logged(tmp_path / "all", {name: exported[name]})
+
+
+def logged(folder: Path, variables: dict[str, str]) -> set[str]:
+    """The levels of the lines that a server writes."""
+    folder.mkdir()
+    file = folder / "app.log"
+    with running(folder, **{"LOG_FILE": str(file), "MCP_METRICS_PORT": "0", **variables}) as child:
+        asked = urllib.request.Request(child.url, handshake(1), {"Content-Type": "application/json", "Accept": "*/*"})
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            assert answer.status == 200
+        assert child.stop() == 0
+    return {line["level"] for line in lines(file)}
 
 
 def test_requests_and_settings_that_are_shown_can_be_read() -> None:
