@@ -13,6 +13,7 @@ import pytest
 from mcp_server.config import load_settings, read_settings
 from mcp_server.config.names import BARE
 from mcp_server.config.sources import unknown_variables
+from mcp_server.server import MCPServer
 from tests.docs.pages import DOCS, ROOT, blocks, plain
 from tests.docs.terminal import missing, run
 from tests.serving import soon
@@ -68,6 +69,19 @@ def test_the_file_that_is_shown_is_valid(folder: Path) -> None:
     settings = load_settings(folder / "shown.json", {}, {})
     assert (settings.host, settings.port, settings.cache_max_memory_mb) == ("0.0.0.0", 8080, 500)
     assert settings.enabled_plugins == ("python_plugin", "js_plugin", "c_plugin")
+
+
+async def test_a_server_starts_with_the_file_that_is_shown(folder: Path) -> None:
+    """What the environment says counts before the file: the log line goes where this test may write."""
+    (block,) = blocks(PAGE, "json")
+    (folder / "shown.json").write_text(block.text)
+    server = MCPServer("shown.json")
+    assert server.settings.websocket_port == 8080
+    server.settings.port = 0
+    serving = asyncio.create_task(server.start())
+    assert await soon(server.ready()) > 0
+    await soon(server.stop())
+    await soon(serving)
 
 
 def test_every_piece_of_a_file_that_is_shown_as_python_is_valid(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Every request of the page is sent to a server, in both eras, and answered."""
+"""Every request that the guide shows is sent to a server, in both eras, and answered."""
 
 import json
 from typing import Any
@@ -9,7 +9,17 @@ from replay.replay import verify
 from tests.docs.pages import DOCS, blocks
 from tests.serving import Served, Socket, serving
 
-REQUESTS = [json.loads(block.text) for block in blocks(DOCS / "guide" / "requests.md", "json")]
+GUIDE = DOCS / "guide"
+
+
+def shown(page: str) -> list[dict[str, Any]]:
+    """The requests of a page, among what else it has of JSON."""
+    found = [json.loads(block.text) for block in blocks(GUIDE / page, "json")]
+    return [each for each in found if isinstance(each, dict) and "method" in each]
+
+
+REQUESTS = shown("requests.md")
+ELSEWHERE = [request for page in ("prompts.md", "production.md") for request in shown(page)]
 
 MEMBERS = {
     "prompts/list": {"prompts"},
@@ -26,10 +36,11 @@ MEMBERS = {
 
 def test_the_page_has_every_request() -> None:
     assert [request["method"] for request in REQUESTS] == list(MEMBERS)
+    assert len(ELSEWHERE) == 5
 
 
-@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request["method"])
-async def test_a_request_of_the_page_is_answered(request_: dict[str, Any]) -> None:
+@pytest.mark.parametrize("request_", REQUESTS + ELSEWHERE, ids=lambda request: request["method"])
+async def test_a_request_of_the_guide_is_answered(request_: dict[str, Any]) -> None:
     method = request_["method"]
     async with serving(prompts_enabled=True) as served, served.socket() as socket:
         result = await legacy(socket, request_)
