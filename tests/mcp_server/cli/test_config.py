@@ -52,6 +52,9 @@ def test_secrets_are_not_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("JWT_SECRET_KEY", f"https://{HIDDEN}")
     monkeypatch.setenv("DATABASE_URL", f"postgresql://{HIDDEN}:{HIDDEN}@db:5432/mcp?sslpassword={HIDDEN}")
     monkeypatch.setenv("REDIS_URL", f"redis://:{HIDDEN}/x@redis:6379")
+    monkeypatch.setenv("MCP_ADMIN_TOKEN", HIDDEN)
+    model = {"name": "own", "base_url": f"http://me:{HIDDEN}@localhost:8000/v1"}
+    monkeypatch.setenv("MCP_COMPLETION_MODELS", json.dumps([model]))
     for form in ((), ("--json",)):
         code, out, err = run("config", *form)
         assert code == 0
