@@ -20,10 +20,11 @@ from soak.faults import FAULTS
 from soak.frames import FRAMES
 from soak.kills import KILLS
 from soak.memory import MEMORY
+from soak.prometheus import PROMETHEUS
 from soak.readers import READERS
 from soak.replays import REPLAYS
 
-CAMPAIGNS = (KILLS, FRAMES, FAULTS, REPLAYS, MEMORY, READERS)
+CAMPAIGNS = (KILLS, FRAMES, FAULTS, REPLAYS, MEMORY, READERS, PROMETHEUS)
 
 
 def main() -> int:

@@ -1,12 +1,13 @@
-"""The server under load: a tool that answers, one that acts, one that streams, and some that are limited or cached."""
+"""The server under load: a tool that answers, one that acts, one that streams, one that is cached, and so on."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from typing import Annotated
 
 from msgspec import Meta
 
-from mcp_server import MCPServer
+from mcp_server import MCPServer, ToolError
 
 server = MCPServer("soak")
 
@@ -33,3 +34,22 @@ async def count(to: Annotated[int, Meta(le=1000)]) -> AsyncIterator[str]:
     """Count from one, without a pause; never on and on, whatever a mutated frame asks for."""
     for number in range(1, to + 1):
         yield str(number)
+
+
+@server.tool(read_only=True, cacheable=3600.0, public=True)
+async def find(text: str) -> str:
+    """Return the text; who asks for it again has it from the cache."""
+    return text
+
+
+@server.tool(read_only=True)
+async def fail(text: str) -> str:
+    """Fail, and say so."""
+    raise ToolError(text)
+
+
+@server.tool(read_only=True)
+async def wait() -> str:
+    """Wait until it is cancelled."""
+    await asyncio.Event().wait()
+    return ""
