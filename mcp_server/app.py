@@ -21,7 +21,7 @@ from mcp_server.effects import Effects
 from mcp_server.extensions.compose import Running, enabled, extended
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.operations import Operations
-from mcp_server.production import event_lines
+from mcp_server.production.event_lines import EventLines
 from mcp_server.production.log_setup import lost as lines_lost
 from mcp_server.running import Calls
 from mcp_server.shared import Shared, in_memory
@@ -128,7 +128,7 @@ class App:
         served = extended(settings, offer, running)
         self.calls = Calls(served, ingress, self.clock, settings.call_timeout)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
-        self.journal.recorded.subscribe(event_lines.tell)
+        self._event_lines = EventLines(self.journal.recorded)
         self.journal.lost.subscribe(self.gate.on_lost)
         self.journal.lost.subscribe(self._lost)
         log.on_failure(self._failed)
@@ -156,6 +156,7 @@ class App:
             self.gate.follow(dump(policy))
         self.calls.timeout = settings.call_timeout
         self.on_pressure(self._pressure)
+        self._event_lines.follow()
         for follow in self._followers:
             follow(settings)
         self.reloads += 1

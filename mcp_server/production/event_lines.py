@@ -3,6 +3,9 @@
 import logging
 from typing import Any, Final
 
+from reactivex import Observable
+from reactivex.abc import DisposableBase
+
 from events.decided import CallDispatched, ErrorReady, RequestRejected
 from events.event import Event
 from events.observed import CallFailed
@@ -13,13 +16,29 @@ NAME: Final = "mcp_server.events"
 _log: Final = logging.getLogger(NAME)
 
 
+class EventLines:
+    """Listens to what is recorded only while the lines are wanted: to listen for nothing is 1 % of a request."""
+
+    def __init__(self, recorded: Observable[Recorded]) -> None:
+        self._recorded = recorded
+        self._listening: DisposableBase | None = None
+        self.follow()
+
+    def follow(self) -> None:
+        """Begin or end, as the level in force says."""
+        wanted = _log.isEnabledFor(logging.DEBUG)
+        if wanted and self._listening is None:
+            self._listening = self._recorded.subscribe(tell)
+        elif not wanted and self._listening is not None:
+            self._listening.dispose()
+            self._listening = None
+
+
 def tell(recorded: Recorded) -> None:
-    """Write a line for each event of a record, as long as such lines are wanted.
+    """Write a line for each event of a record.
 
     ``position`` in a line is where ``mcp-rewind show`` has the event with all that is in it.
     """
-    if not _log.isEnabledFor(logging.DEBUG):
-        return
     events = (event for step in recorded.steps for event in (step.fact, *step.decisions))
     for place, event in enumerate(events):
         origin = event.origin

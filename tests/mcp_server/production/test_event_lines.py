@@ -1,6 +1,7 @@
 """What is in the log lines of events, and what is not."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -63,3 +64,17 @@ async def test_there_are_none_unless_they_are_wanted(log_file: Path) -> None:
     async with serving() as served:
         await asked(served)
     assert lines(log_file) == []
+
+
+async def test_they_begin_and_end_with_the_level_of_the_settings(log_file: Path) -> None:
+    log_setup.configure("INFO", str(log_file))
+    async with serving() as served:
+        for level in ("DEBUG", "INFO"):
+            logging.getLogger().setLevel(level)
+            served.app.reload(served.app.settings)
+            await asked(served)
+    told = lines(log_file)
+    assert {line["session"] for line in told} == {served.recorded(RequestReceived)[0].origin.session}
+    positions = [line["position"] for line in told]
+    assert positions == sorted(set(positions), key=lambda each: tuple(map(int, each.split("."))))
+    assert len([line for line in told if line["event"] == RequestReceived.__name__]) == 2
