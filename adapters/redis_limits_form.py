@@ -36,8 +36,8 @@ class Form(NamedTuple):
     told: tuple[str, ...]
     key: str
     units: Callable[[float], int]
-    divisor: int
-    hertz: int
+    divisor: float
+    hertz: float
     longest: float
     most: float
 
@@ -45,7 +45,8 @@ class Form(NamedTuple):
     def of(cls, number: int, limit: Limit, prefix: str) -> "Form":
         """The form of a limit; its keys begin with ``prefix`` as a hash tag."""
         rule = limit.rule()
-        told = (rule.kind, *map(str, (1_000_000 // rule.hertz, rule.capacity, _third(rule))))
+        numbers = (1_000_000 // rule.hertz, rule.capacity, _third(rule))
+        told = (rule.kind, *map(str, map(int, numbers)))
         key = f"{{{prefix}}}:limit:{limit.name}:{zlib.crc32(' '.join(told).encode()):08x}:"
         if isinstance(rule, Concurrency):
             return cls(number, told, key, lambda _: 1, 1, rule.hertz, RETRY_AFTER, rule.capacity)
@@ -61,7 +62,7 @@ class Form(NamedTuple):
         return Answer(left, inf if wait == NEVER else min(wait / self.hertz, self.longest))
 
 
-def _third(rule: Rule) -> int:
+def _third(rule: Rule) -> float:
     """What the script wants to know of a rule besides its capacity."""
     if isinstance(rule, Concurrency):
         return rule.lease

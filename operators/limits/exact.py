@@ -36,7 +36,7 @@ class Answer(Struct, frozen=True, gc=False):
     retry_after: float | None
 
 
-def wait(at: float, until: int, hertz: int) -> float:
+def wait(at: float, until: float, hertz: float) -> float:
     """The seconds from ``at`` to the tick ``until``, such that adding them to ``at`` gives that tick again.
 
     The difference of two doubles of similar size is exact, and a tick is wider than the grid of doubles for the next
