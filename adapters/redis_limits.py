@@ -102,7 +102,11 @@ class RedisLimits:
         self._pause = pause
         self._server_time = server_time
         # What was asked twice would be taken twice: no retries. Time is kept here, once for all that goes out together.
-        self._redis = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None, max_connections=2)
+        # With RESP3 redis-py expects notices of maintenance on a connection, and so takes one that Redis has closed
+        # meanwhile for one that has a notice to read: the first question after an outage would be lost on it.
+        self._redis = Redis.from_url(
+            url, protocol=2, retry=Retry(NoBackoff(), 0), socket_timeout=None, max_connections=2
+        )
         self._queue: deque[_Ask | _Free] = deque()
         self._task: asyncio.Task[None] | None = None
         self._later: asyncio.TimerHandle | None = None

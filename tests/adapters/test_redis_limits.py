@@ -236,6 +236,19 @@ async def test_a_redis_that_does_not_answer_is_away_and_places_it_may_have_given
                 await asyncio.sleep(0.001)
 
 
+async def test_who_asked_nothing_while_redis_was_away_asks_it_as_if_nothing_had_been(redis_url: str) -> None:
+    line = Line(redis_url)
+    async with line.open() as url, shared(url, (SLOW,), when_away=WhenAway.FAIL_CLOSED) as limiter:
+        assert (await asked(limiter, KEY, 0.0)).retry_after is None
+        (connection,) = limiter._redis.connection_pool._available_connections
+        line.break_off()
+        async with asyncio.timeout(20):
+            while not await connection.can_read():  # its end has not come yet
+                await asyncio.sleep(0.001)
+        assert (await asked(limiter, KEY, 0.0)).retry_after is None
+        assert (limiter.available, limiter.fallbacks, limiter.asked) == (True, 0, 2)
+
+
 async def test_a_limiter_that_never_finds_redis_holds_its_limits() -> None:
     async with shared("redis://127.0.0.1:1/0", (SLOW,)) as limiter:
         said = [await asked(limiter, KEY, 0.0) for _ in range(3)]
