@@ -100,8 +100,8 @@ class Link:
         self.failures = 0
         self.trouble = ""
 
-    async def start(self) -> None:
-        """Connect.
+    async def start(self, *, patient: bool = False) -> None:
+        """Connect. A ``patient`` link goes on trying in the background when the server does not answer.
 
         Raises:
             CacheUnreachable: The server does not answer; nothing is left running.
@@ -112,10 +112,14 @@ class Link:
             await asyncio.wait({self._attempted})
         finally:
             online, trouble = self.online, self.trouble
-            if not online:
+            if not (online or (patient and self._attempted.done())):
                 await self.close()
-        if not online:
-            raise CacheUnreachable(f"Redis at {masked(self._url)} cannot be reached: {trouble}")
+        if online:
+            return
+        problem = f"Redis at {masked(self._url)} cannot be reached: {trouble}"
+        if not patient:
+            raise CacheUnreachable(problem)
+        _log.warning("%s. The cache keeps nothing until it can", problem)
 
     def send(self, reply: Reply, *arguments: Argument) -> None:
         """Run the script. ``reply`` gets its result later, or None when it was not run or failed."""

@@ -137,9 +137,9 @@ class Store:
         """Why the last one did; empty while all is well."""
         return self._link.trouble
 
-    async def start(self) -> None:
-        """Connect. Raises CacheUnreachable when Redis does not answer."""
-        await self._link.start()
+    async def start(self, *, patient: bool = False) -> None:
+        """Connect. Raises CacheUnreachable when Redis does not answer, unless it is to be waited for."""
+        await self._link.start(patient=patient)
 
     async def close(self) -> None:
         """Send what is to be sent, and leave."""

@@ -151,9 +151,13 @@ class RedisCache:
 
     # What is asked directly. Changes that Redis does not take are made as soon as it does.
 
-    async def start(self) -> None:
-        """Connect. Raises CacheUnreachable when Redis does not answer."""
-        await self._store.start()
+    async def start(self, *, patient: bool = False) -> None:
+        """Connect. With ``patient`` a Redis that does not answer is as one that went away: it is tried again.
+
+        Raises:
+            CacheUnreachable: It does not answer, and is not to be waited for.
+        """
+        await self._store.start(patient=patient)
 
     async def close(self) -> None:
         """Give all leases back and leave; who waits is told that nothing is there."""

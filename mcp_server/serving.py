@@ -127,7 +127,11 @@ async def _watching(app: App, workspace: "Workspace") -> AsyncIterator[None]:
 
 
 async def _open_database(app: App, opened: AsyncExitStack) -> None:
-    """Keep connections to the database that is named. One that is away stops no server; health tells of it."""
+    """Keep connections to the database that is named. One that is away stops no server; health tells of it.
+
+    Raises:
+        SettingsError: Its URL cannot be read.
+    """
     settings = app.settings
     if settings.database_url is None:
         return
@@ -135,7 +139,10 @@ async def _open_database(app: App, opened: AsyncExitStack) -> None:
     from mcp_server.performance.pool_config import ConnectionPoolConfig
 
     config = ConnectionPoolConfig.from_settings(msgspec.structs.asdict(settings.database))
-    pool = app.database = ConnectionPool(config, settings.database_url.get_secret_value())
+    try:
+        pool = app.database = ConnectionPool(config, settings.database_url.get_secret_value())
+    except ValueError as error:
+        raise SettingsError(f"database_url: {error}") from error
     opened.push_async_callback(pool.close)
     opened.enter_context(app.operations.checking([DatabaseCheck(pool)]))
 

@@ -6,14 +6,17 @@ from typing import Final, NamedTuple, Protocol
 
 from adapters.memory_cache import MemoryCache
 from adapters.memory_limits import MemoryLimits
-from mcp_server.cache.config import CacheBackendType, CacheConfig
-from mcp_server.cache.storage import Storage, make_storage
-from mcp_server.config import Settings
+from mcp_server.cache.storage import Storage
+from mcp_server.config import Settings, SettingsError
 from operators.policy import Limit
 from pipeline.questions import Asker, Key, Verdict
 
 LEASE: Final = 30.0
 """Seconds after which a server that died while it found a result is given up; it is renewed while the server lives."""
+
+MEBIBYTE: Final = 1024 * 1024
+
+_URLS: Final = "write redis://user:password@host:6379/0, rediss:// or unix://, special characters percent-encoded"
 
 
 class Limits(Protocol):
@@ -65,7 +68,7 @@ class Shared(NamedTuple):
 
 def in_memory(settings: Settings) -> Shared:
     """Limits and a cache that this process has for itself."""
-    cache = MemoryCache(settings.cache_max_entries, settings.cache_max_memory_mb * 1024 * 1024)
+    cache = MemoryCache(settings.cache_max_entries, settings.cache_max_memory_mb * MEBIBYTE)
     return Shared(MemoryLimits(settings.limits), cache)
 
 
@@ -73,28 +76,29 @@ def in_memory(settings: Settings) -> Shared:
 async def shared(settings: Settings) -> AsyncIterator[Shared]:
     """The limits and the cache that the settings ask for, opened, and closed at the end.
 
-    A Redis that cannot be reached stops no server: limits hold as ``limits_when_away`` says, the cache is in memory.
+    A Redis that cannot be reached stops no server: limits hold as ``limits_when_away`` says, the cache keeps nothing,
+    and both are shared as soon as it can be.
+
+    Raises:
+        SettingsError: The URL of Redis cannot be read.
     """
     if settings.redis_url is None:
         yield in_memory(settings)
         return
-    from adapters.redis_limits import RedisLimits, WhenAway  # takes time to import
+    from adapters.hybrid_cache import HybridCache  # these take time to import
+    from adapters.redis_limits import RedisLimits, WhenAway
 
     url, prefix = settings.redis_url.get_secret_value(), settings.redis_namespace
-    when_away = WhenAway(settings.limits_when_away)
-    limits = RedisLimits(url, settings.limits, when_away=when_away, prefix=prefix)
-    cache = await make_storage(
-        CacheConfig(
-            CacheBackendType.HYBRID,
-            settings.cache_max_entries,
-            settings.cache_max_memory_mb,
-            redis_url=url,
-            namespace=f"{prefix}:cache",
-            lease=LEASE,
-            fallback=True,
-        )
-    )
     try:
+        limits = RedisLimits(url, settings.limits, when_away=WhenAway(settings.limits_when_away), prefix=prefix)
+    except ValueError:
+        limits = None
+    if limits is None:  # raised out here: the words of redis-py may hold a part of the password
+        raise SettingsError(f"redis_url: it cannot be read; {_URLS}")
+    bounds = (settings.cache_max_entries, settings.cache_max_memory_mb * MEBIBYTE)
+    cache = HybridCache(url, f"{prefix}:cache", *bounds, lease=LEASE)
+    try:
+        await cache.start(patient=True)
         yield Shared(limits, cache, lambda: LimitsState(limits.available, limits.fallbacks))
     finally:
         await cache.close()

@@ -243,7 +243,8 @@ async def test_who_asked_nothing_while_redis_was_away_asks_it_as_if_nothing_had_
         (connection,) = limiter._redis.connection_pool._available_connections
         line.break_off()
         async with asyncio.timeout(20):
-            while not await connection.can_read():  # its end has not come yet
+            # The connection tells nobody that its end has come.
+            while not await connection.can_read():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         assert (await asked(limiter, KEY, 0.0)).retry_after is None
         assert (limiter.available, limiter.fallbacks, limiter.asked) == (True, 0, 2)

@@ -99,3 +99,18 @@ def test_a_model_that_cannot_be_offered_is_told_in_one_line(tmp_path: Path, mode
         assert child.wait() == 2
         assert told in child.errors
         assert child.errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "url", "told"),
+    [
+        ("REDIS_URL", "http://me:secret@host", "redis_url: it cannot be read; write redis://"),
+        ("DATABASE_URL", "mysql://me:secret@host/db", "database_url: a database URL is wanted"),
+    ],
+)
+def test_a_url_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, variable: str, url: str, told: str) -> None:
+    with running(tmp_path, **{variable: url}) as child:
+        assert child.wait() == 2
+        assert told in child.errors
+        assert "secret" not in child.errors
+        assert child.errors.count("\n") == 1

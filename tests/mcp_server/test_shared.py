@@ -1,5 +1,6 @@
 """Servers that share their limits and their cache through a real Redis."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -12,9 +13,11 @@ from adapters.memory_limits import MemoryLimits
 from adapters.memory_log import MemoryLog
 from events import codes
 from mcp_server.app import App
-from mcp_server.config import Settings
+from mcp_server.config import Settings, SettingsError
 from mcp_server.shared import shared
 from operators.policy import Limit
+from tests.adapters.cache_desk import until
+from tests.adapters.cache_proxy import Proxy
 from tests.peers import Peer, Room
 from tests.serving import Tools, soon, text_of
 
@@ -94,6 +97,37 @@ async def test_without_redis_a_server_serves_and_says_so(
         assert report[0].startswith("limits are not shared")
         assert len(report) == 2
         assert found.app.shared.limits_state() == (False, 1)
+
+
+async def test_a_redis_that_comes_up_after_the_server_is_shared_from_then_on(redis_url: str) -> None:
+    name = next(NAMES)
+    async with Proxy(redis_url).serve() as way:
+        way.cut()
+        async with room(way.url, name) as one, room(redis_url, name) as other:
+            assert not one.app.shared.cache.stats().online
+            one.tools.gates["a"].set()
+            other.tools.gates["a"].set()
+            peers = one.peer(), other.peer()
+            peers[0].call(1, "find", gate="a")
+            await one.quiet()
+            way.restore()
+            await until(lambda: asyncio.sleep(0, one.app.shared.cache.stats().online))
+            for number in (2, 3):
+                peers[0].call(number, "find", gate="a")
+                await one.quiet()
+            peers[1].call(1, "find", gate="a")
+            await other.quiet()
+            assert text_of(peers[1].answers(1)[0]) == text_of(peers[0].answers(2)[0])
+    assert (one.tools.done, other.tools.done) == (["a", "a"], [])
+
+
+@pytest.mark.parametrize("url", ["http://host", "no url", "redis://:se/cret@host:6379"])
+async def test_a_url_that_cannot_be_read_is_a_wrong_setting_and_is_not_repeated(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^redis_url: it cannot be read; write redis://") as told:
+        async with shared(Settings(redis_url=SecretStr(url))):
+            pass
+    assert "'se'" not in str(told.value)
+    assert told.value.__context__ is None
 
 
 async def test_without_its_url_nothing_is_shared() -> None:
