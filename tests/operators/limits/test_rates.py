@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from operators.limits.exact import Answer
 from operators.limits.fixed_window import FixedWindow
 from operators.limits.leaky_bucket import LeakyBucket
 from operators.limits.limit import Rate
 from operators.limits.sliding_window_counter import SlidingWindowCounter
 from operators.limits.sliding_window_log import MOST_LOGGED, SlidingWindowLog
-from operators.limits.token_bucket import TokenBucket
+from operators.limits.token_bucket import Level, TokenBucket
 from tests.operators.limits import oracles
 from tests.operators.limits.oracles import SECOND, Oracle
 
@@ -50,6 +51,15 @@ PAIRS = {
     "sliding window log": windowed(SlidingWindowLog, oracles.sliding_window_log),
     "sliding window counter": windowed(SlidingWindowCounter, oracles.sliding_window_counter),
 }
+MANY = Fraction(10**10)
+TENTH = SECOND // 10
+COARSE = {
+    "token bucket": buckets(Fraction(10**6), MANY),
+    "leaky bucket": leaky(Fraction(10**6), MANY),
+    "sliding window counter": Pair(
+        SlidingWindowCounter.of(1e6, 86_400.0), oracles.sliding_window_counter(Fraction(10**6), 86_400 * SECOND)
+    ),
+}
 RULES = {
     "token bucket": TokenBucket.of(4.0, 3.0),
     "leaky bucket": LeakyBucket.of(4.0, 3.0),
@@ -65,6 +75,15 @@ pauses = st.one_of(
 )
 costs = st.sampled_from([1000, 1000, 1000, 500, 1, 2500, 3000, 9000])
 histories = st.lists(st.tuples(pauses, costs), min_size=1, max_size=25)
+# Pauses in tenths of a second, and costs in thousandths of all that may pass at once.
+coarse_histories = st.lists(
+    st.tuples(
+        st.sampled_from([0, 1, 10, 600, 40_000, 100_000, 432_000, 864_000, -1, -500]) | st.integers(0, 900_000),
+        st.sampled_from([1, 3, 100, 250, 500, 999, 1000, 1001]),
+    ),
+    min_size=1,
+    max_size=25,
+)
 starts = st.sampled_from([70_000_000, 1_700_000_000_000_000, 1_699_999_999_999_999]) | st.integers(10**8, 4 * 10**15)
 
 
@@ -88,23 +107,34 @@ def live(pair: Pair, start: int, history: Sequence[tuple[int, int]]) -> None:
             assert after == state
             check_wait(rule, state, float(cost), now, answer.retry_after, oracle, taken)
         state = after
+        check_used(rule, state, now, oracle, taken)
+
+
+def check_used(rule: Any, state: Any, now: int, oracle: Oracle, taken: list[tuple[int, Fraction]]) -> None:
+    """What is gone and what is left are the whole, now and later."""
+    if state is None:
+        return
+    tick = SECOND // int(rule.hertz)
+    for moment in (now, now + tick, now + 333_333 * tick, now + 60_000_000 * tick):
+        left = oracle.remaining(taken, max(moment, taken[-1][0]))
+        assert rule.used(state, moment / SECOND) == pytest.approx(float(1 - left / oracle.most), abs=1e-9)
 
 
 def check_wait(
     rule: Any, state: Any, cost: float, now: int, wait: float, oracle: Oracle, taken: list[tuple[int, Fraction]]
 ) -> None:
-    """The same request passes after the wait, and not one microsecond before."""
+    """The same request passes after the wait, and not one tick before."""
     if Fraction(cost) > oracle.most:
         assert wait == inf
         return
     at = now / SECOND
     assert rule.take(state, cost, at + wait)[1].retry_after is None
-    until = round((at + wait) * SECOND)
+    until, tick = round((at + wait) * SECOND), SECOND // int(rule.hertz)
     exact = Fraction(round(cost * 1000), 1000)
     assert oracle.remaining(taken, until) >= exact
-    if until - 1 >= taken[-1][0]:
-        assert oracle.remaining(taken, until - 1) < exact
-        assert rule.take(state, cost, (until - 1) / SECOND)[1].retry_after is not None
+    if until - tick >= taken[-1][0]:
+        assert oracle.remaining(taken, until - tick) < exact
+        assert rule.take(state, cost, (until - tick) / SECOND)[1].retry_after is not None
 
 
 @pytest.mark.parametrize("name", PAIRS)
@@ -116,21 +146,30 @@ def test_an_algorithm_says_what_its_oracle_says(name: str) -> None:
     agrees()
 
 
+@pytest.mark.parametrize("name", COARSE)
+def test_so_does_one_whose_ticks_are_coarse_because_very_much_passes(name: str) -> None:
+    pair = COARSE[name]
+    assert pair.rule.hertz < SECOND
+
+    @given(st.integers(700, 4 * 10**10).map(lambda tenths: tenths * TENTH), coarse_histories)
+    def agrees(start: int, history: list[tuple[int, int]]) -> None:
+        live(pair, start, [(pause * TENTH, share * int(pair.oracle.most)) for pause, share in history])
+
+    agrees()
+
+
 def test_an_algorithm_that_rounds_is_found_out() -> None:
     """The control: a bucket that keeps its level in whole tokens."""
 
-    class Rounding:
-        def __init__(self, rule: TokenBucket) -> None:
-            self.rule = rule
-
-        def take(self, state: Any, cost: float, at: float) -> Any:
-            return self.rule.take(state, cost, float(int(at)))
+    class Rounding(TokenBucket, frozen=True, gc=False):
+        def take(self, level: Level | None, cost: float, at: float) -> tuple[Level | None, Answer]:
+            return TokenBucket.take(self, level, cost, float(int(at)))
 
     pair = buckets(Fraction(3), Fraction(1))
     history = [(0, 1000), (400_000, 1000), (400_000, 1000)]
     live(pair, 70_000_000, history)
     with pytest.raises(AssertionError):
-        live(Pair(Rounding(pair.rule), pair.oracle), 70_000_000, history)
+        live(Pair(Rounding.of(3, 1), pair.oracle), 70_000_000, history)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
@@ -143,6 +182,14 @@ def test_whoever_waits_as_long_as_told_is_let_pass_whatever_the_time(rule: Rate,
     assert answer is not None
     assert answer.retry_after is not None
     assert rule.take(state, 1.0, at + answer.retry_after)[1].retry_after is None
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_time_counts_as_the_nearest_microsecond(rule: Rate) -> None:
+    state: Any = rule.take(None, 1.0, 50.0)[0]
+    for at, nearest in ((50.1000004, 50.1), (50.1000006, 50.100001), (50.9999996, 51.0), (51.0000004, 51.0)):
+        assert rule.take(state, 1.0, at) == rule.take(state, 1.0, nearest)
+        assert rule.used(state, at) == rule.used(state, nearest)
 
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
