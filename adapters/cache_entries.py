@@ -51,6 +51,7 @@ class Entries:
     def __init__(self, most_entries: int, most_bytes: int) -> None:
         self._most_entries = most_entries
         self._most_bytes = most_bytes
+        self._room = most_bytes
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._tagged: dict[str, set[str]] = {}
         self.bytes = 0
@@ -73,13 +74,13 @@ class Entries:
         if key in entries:
             self.drop(key)
         size = size_of(key, payload, tags)
-        if expires <= stored or size > self._most_bytes:
+        if expires <= stored or size > self._room:
             return False
         entries[key] = Entry(payload, stored, expires, size, tags)
         self.bytes += size
         for tag in tags:
             self._tagged.setdefault(tag, set()).add(key)
-        while len(entries) > self._most_entries or self.bytes > self._most_bytes:
+        while len(entries) > self._most_entries or self.bytes > self._room:
             self._evict()
         return True
 
@@ -112,6 +113,12 @@ class Entries:
         while self.bytes > before * share:
             self._evict()
         return before - self.bytes
+
+    def confine(self, share: float) -> None:
+        """Hold no more than ``share`` of the bytes that may be kept, from 0 to 1, until told otherwise."""
+        self._room = int(self._most_bytes * share)
+        while self.bytes > self._room:
+            self._evict()
 
     def __len__(self) -> int:
         return len(self._entries)

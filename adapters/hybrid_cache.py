@@ -65,6 +65,10 @@ class HybridCache(RedisCache):
         """Drop copies until ``share`` of their bytes is left, from 0 to 1; the bytes that it freed."""
         return self._near.shrink(share)
 
+    def confine(self, share: float) -> None:
+        """Hold no more than ``share`` of the bytes that copies may take, from 0 to 1, until told otherwise."""
+        self._near.confine(share)
+
     def stats(self) -> CacheStats:
         """The figures."""
         shared = super().stats()

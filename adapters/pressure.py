@@ -1,7 +1,7 @@
 """How near memory is to its limit, in four levels that do not flap."""
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -59,6 +59,27 @@ class Thresholds(Struct, frozen=True):
 
     def _reached(self, percent: float) -> Level:
         return Level(sum(percent >= threshold for threshold in (self.elevated, self.high, self.critical)))
+
+
+KEPT: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 0.5, Level.HIGH: 0.1, Level.CRITICAL: 0.0}
+"""The part of a cache that is kept."""
+
+
+class Shrinking(Protocol):
+    """What can be found again, and is kept in memory meanwhile."""
+
+    def shrink(self, share: float) -> int:
+        """Let ``share`` of what is held stay; the bytes that it freed."""
+
+    def confine(self, share: float) -> None:
+        """Hold no more than ``share`` of what may be held, until told otherwise."""
+
+
+def relieve(cache: Shrinking, before: Level, level: Level) -> None:
+    """Have ``cache`` give up a part when memory has become scarcer, and not take it again while that lasts."""
+    if level > before:
+        cache.shrink(KEPT[level])
+    cache.confine(KEPT[level])
 
 
 _SOONER: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 2.0, Level.HIGH: 5.0, Level.CRITICAL: 10.0}

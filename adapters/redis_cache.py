@@ -210,6 +210,9 @@ class RedisCache:
         """Nothing is kept in this process's memory."""
         return 0
 
+    def confine(self, share: float) -> None:
+        """Nothing is kept in this process's memory."""
+
     def stats(self) -> CacheStats:
         """The figures."""
         store = self._store

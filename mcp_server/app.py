@@ -13,7 +13,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 from adapters.audit_projector import Projector
 from adapters.clock import Clock
 from adapters.metrics_log import MeasuredLog
-from adapters.pressure import Level
+from adapters.pressure import Level, relieve
 from adapters.prometheus import PrometheusMeter
 from adapters.sessions import Gate
 from mcp_server.config import Reloaded, Settings, in_force, reloaded
@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-
-KEPT_UNDER_PRESSURE: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 0.5, Level.HIGH: 0.1, Level.CRITICAL: 0.0}
-"""The part of the cache that is kept."""
 
 TAKEN_UNDER_PRESSURE: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 1.0, Level.HIGH: 0.25, Level.CRITICAL: 0.0625}
 """The part of ``server_window`` that is open; what comes on top is told to try again."""
@@ -103,6 +100,10 @@ class App:
                     "Requests that were limited without Redis",
                     lambda: self.shared.limits_state().fallbacks,
                 ),
+                "mcp_memory_pressure": (
+                    "How scarce memory is: 0 normal, 1 elevated, 2 high, 3 critical",
+                    lambda: self._pressure,
+                ),
                 "mcp_log_lines_lost": ("Log lines that could not be written", lines_lost),
                 "mcp_audit_lag_records": (
                     "Records that are not in the audit view yet; -1 when unknown",
@@ -155,7 +156,7 @@ class App:
             self.limits.replace(policy.limits)
             self.gate.follow(dump(policy))
         self.calls.timeout = settings.call_timeout
-        self.on_pressure(self._pressure)
+        self._open_window()
         self._event_lines.follow()
         for follow in self._followers:
             follow(settings)
@@ -175,10 +176,9 @@ class App:
 
     def on_pressure(self, level: Level) -> None:
         """Hold less the scarcer memory is: results that can be found again, and requests that can be sent again."""
+        relieve(self.shared.cache, self._pressure, level)
         self._pressure = level
-        self.shared.cache.shrink(KEPT_UNDER_PRESSURE[level])
-        if self.gate.window:  # it is 0 from the moment when the server drains
-            self.gate.window = max(1, int(self.settings.server_window * TAKEN_UNDER_PRESSURE[level]))
+        self._open_window()
 
     def limits_state(self) -> list[dict[str, Any]]:
         """The limits that are set, and the keys of which most is used."""
@@ -209,6 +209,10 @@ class App:
     def forget(self, method: str) -> None:
         """Drop the results of a method from the cache: what they were found in has changed."""
         self.shared.cache.invalidate(method)
+
+    def _open_window(self) -> None:
+        if self.gate.window:  # it is 0 from the moment when the server drains
+            self.gate.window = max(1, int(self.settings.server_window * TAKEN_UNDER_PRESSURE[self._pressure]))
 
     def _aborted(self) -> bool:
         """End the calls that are under way. Requests that waited for what one of them would find begin only then."""

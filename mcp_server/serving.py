@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
@@ -23,7 +24,8 @@ from mcp_server.app import App
 from mcp_server.config import Settings, SettingsError
 from mcp_server.offering import Offered
 from mcp_server.performance.memory_optimizer import memory_optimizer
-from mcp_server.production.health_checks import DatabaseCheck, PromptsCheck
+from mcp_server.performance.memory_readings import MEBIBYTE
+from mcp_server.production.health_checks import DatabaseCheck, MemoryCheck, PromptsCheck
 from mcp_server.production.monitoring import monitoring_system
 from mcp_server.production.tracing import TracingUnavailable, open_tracing
 from mcp_server.prompts import prompt_registry, watch_folder
@@ -89,9 +91,11 @@ async def attended(app: App, workspace: "Workspace | None" = None) -> AsyncItera
     async with AsyncExitStack() as opened:
         end = memory_optimizer.on_level(lambda level, _reading: app.on_pressure(level))
         opened.callback(end)
-        memory_optimizer.gc_frequency = settings.gc_frequency or memory_optimizer.gc_frequency
+        memory_optimizer.gc_frequency = settings.gc_frequency or math.inf
+        memory_optimizer.limit = settings.memory_limit_mb * MEBIBYTE
         await memory_optimizer.start_monitoring(settings.memory_monitor_interval)
         opened.push_async_callback(memory_optimizer.stop_monitoring)
+        opened.enter_context(app.operations.checking([MemoryCheck(memory_optimizer)]))
         if settings.prompts_enabled and settings.prompts_folder:
             watch = await opened.enter_async_context(watch_folder(prompt_registry, Path(settings.prompts_folder)))
             opened.enter_context(app.operations.checking([PromptsCheck(lambda: watch.loaded.problems)]))

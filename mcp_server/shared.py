@@ -8,13 +8,12 @@ from adapters.memory_cache import MemoryCache
 from adapters.memory_limits import MemoryLimits
 from mcp_server.cache.storage import Storage
 from mcp_server.config import Settings, SettingsError
+from mcp_server.performance.memory_readings import MEBIBYTE
 from operators.policy import Limit
 from pipeline.questions import Asker, Key, Verdict
 
 LEASE: Final = 30.0
 """Seconds after which a server that died while it found a result is given up; it is renewed while the server lives."""
-
-MEBIBYTE: Final = 1024 * 1024
 
 _URLS: Final = "write redis://user:password@host:6379/0, rediss:// or unix://, special characters percent-encoded"
 

@@ -11,6 +11,7 @@ from typing import Any, Final, Self
 from msgspec.structs import replace
 
 from adapters.cache_stats import CacheStats
+from adapters.pressure import Level, relieve
 from mcp_server.cache.config import CacheConfig, check_ttl
 from mcp_server.cache.storage import Storage, make_storage
 from mcp_server.cache.values import ABSENT, decode, encode
@@ -46,6 +47,7 @@ class CacheManager:
         self._storage: Storage | None = None
         self._askers = itertools.count(1)
         self._negative_hits = 0
+        self._pressure = Level.NORMAL
 
     async def initialize(self) -> None:
         """Open the cache; once is enough.
@@ -55,6 +57,7 @@ class CacheManager:
         """
         if self._storage is None:
             self._storage = await make_storage(self.config)
+            relieve(self._storage, Level.NORMAL, self._pressure)
 
     async def close(self) -> None:
         """Leave. Values in Redis stay there for their time."""
@@ -145,6 +148,12 @@ class CacheManager:
     def shrink(self, share: float) -> int:
         """Let ``share`` of the bytes in this process's memory stay, from 0 to 1; the bytes that it freed."""
         return self._open().shrink(share)
+
+    def on_pressure(self, level: Level, _reading: object = None) -> None:
+        """Hold less in this process's memory the scarcer memory is; for ``memory_optimizer.on_level``."""
+        before, self._pressure = self._pressure, level
+        if self._storage is not None:
+            relieve(self._storage, before, level)
 
     def stats(self) -> CacheStats:
         """The figures since :meth:`initialize`."""

@@ -50,6 +50,9 @@ class Storage(Cache, Protocol):
     def shrink(self, share: float) -> int:
         """Let ``share`` of the bytes in this process's memory stay, from 0 to 1; the bytes that it freed."""
 
+    def confine(self, share: float) -> None:
+        """Take no more than ``share`` of the bytes that it may in this process's memory, until told otherwise."""
+
     def stats(self) -> CacheStats:
         """The figures."""
 

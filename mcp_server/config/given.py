@@ -146,11 +146,15 @@ class Given(BaseSettings):
     )
     metrics_host: str = Field(default="127.0.0.1", description="The address of the port for metrics.")
     metrics_port: Port = Field(default=8001, description="A port of their own for metrics; 0 for none.")
-    memory_monitor_interval: Seconds = Field(
-        default=30.0, description="Seconds between two looks at the memory in use."
+    memory_monitor_interval: Annotated[Seconds, Field(ge=0.1)] = Field(
+        default=30.0, description="Seconds between two looks at the memory in use; at least 0.1."
+    )
+    memory_limit_mb: Whole = Field(
+        default=0, description="Memory that the server may have, in MiB; 0 for what the kernel allows."
     )
     gc_frequency: Wait = Field(
-        default=0.0, description="Seconds between two garbage collections on top of Python's own; 0 for none."
+        default=60.0,
+        description="Seconds between two garbage collections while memory is scarce; 0 for Python's own alone.",
     )
     audit: bool = Field(default=True, description="Whether the audit view is kept up to date while the server runs.")
     log_level: Annotated[Level, BeforeValidator(upper)] = Field(

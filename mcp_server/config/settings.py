@@ -101,7 +101,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = 8001
     memory_monitor_interval: float = 30.0
-    gc_frequency: float = 0.0
+    memory_limit_mb: int = 0
+    gc_frequency: float = 60.0
     audit: bool = True
     log_level: Level = "INFO"
     log_file: str = ""

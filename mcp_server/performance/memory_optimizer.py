@@ -36,7 +36,7 @@ class MemoryOptimizer:
     Args:
         readings: Where figures come from; the operating system when None.
         thresholds: From where on which level holds.
-        gc_frequency: Seconds from one collection by the monitor to the next, at least.
+        gc_frequency: Seconds from one collection by the monitor to the next, at least; infinite for none.
         collector: What gives memory back.
         clock: Seconds, as those of the readings.
 
@@ -44,6 +44,8 @@ class MemoryOptimizer:
         level: How scarce memory was at the last reading of the monitor.
         thresholds: As above; may be set while the monitor runs.
         gc_frequency: As above; may be set while the monitor runs.
+        limit: Bytes that this process may have resident; 0 for what the kernel allows. May be set while the monitor
+            runs.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class MemoryOptimizer:
         self.level = Level.NORMAL
         self.thresholds = thresholds or Thresholds()
         self.gc_frequency = gc_frequency
+        self.limit = 0
         self._readings = readings
         self._collector = collector or Collector()
         self._clock = clock
@@ -110,7 +113,8 @@ class MemoryOptimizer:
     async def observe(self) -> Reading:
         """Take a reading and act on it: tell listeners of a new level, and collect garbage if memory is scarce."""
         reading = self._step()
-        if self.level is not Level.NORMAL and self._clock() >= self._collect_from:
+        scarce = self.level is not Level.NORMAL and self.gc_frequency < math.inf
+        if scarce and self._clock() >= self._collect_from:
             await self.optimize_memory()
             reading = self._step()
         return reading
@@ -127,9 +131,15 @@ class MemoryOptimizer:
             self._collecting = asyncio.create_task(self._optimize(), name="memory optimization")
         return dict(await asyncio.shield(self._collecting))
 
+    def reading(self) -> Reading:
+        """The state of memory now. Changes nothing, and may be called from any thread."""
+        if self._readings is None:
+            self._readings = SystemReadings()
+        return self._readings.read().within(self.limit)
+
     def memory_percent(self) -> float:
         """How much is used of the limit in force, now. May be called from any thread."""
-        return round(self._read().percent, 2)
+        return round(self.reading().percent, 2)
 
     def figures(self) -> dict[str, Any]:
         """The state of memory now, for health and metrics. Changes nothing, and may be called from any thread.
@@ -139,7 +149,7 @@ class MemoryOptimizer:
             ``limit_mb`` with the limit's ``limit_source``, ``machine_total_mb``, ``machine_available_mb``,
             ``growth_mb_per_minute`` of this process, ``collections`` and the ``last_gc_seconds`` of one.
         """
-        reading = self._read()
+        reading = self.reading()
         return {
             "memory_percent": round(reading.percent, 2),
             "level": str(self.level),
@@ -162,13 +172,8 @@ class MemoryOptimizer:
             except Exception:  # noqa: BLE001 - a figure that cannot be read now may be readable the next time
                 _log.exception("memory could not be read")
 
-    def _read(self) -> Reading:
-        if self._readings is None:
-            self._readings = SystemReadings()
-        return self._readings.read()
-
     def _step(self) -> Reading:
-        reading = self._read()
+        reading = self.reading()
         self._history.append((reading.at, reading.resident))
         level = self.thresholds.next(self.level, reading.percent)
         if level is not self.level:
@@ -187,9 +192,9 @@ class MemoryOptimizer:
                 _log.exception("a listener to memory pressure failed")
 
     async def _optimize(self) -> dict[str, Any]:
-        before = self._read()
+        before = self.reading()
         done = await self._collector.collect()
-        after = self._read()
+        after = self.reading()
         self._collections += 1
         self._last = done
         self._collect_from = self._clock() + max(self.gc_frequency, done.seconds / _MOST_COLLECTING)

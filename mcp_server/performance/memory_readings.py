@@ -5,6 +5,7 @@ import time
 from typing import Final, Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from mcp_server.performance.cgroup import CgroupMemory, Use
 
@@ -19,7 +20,7 @@ class Reading(Struct, frozen=True, gc=False):
         resident: Physical memory of this process.
         used: What is used of the limit that is nearest to being reached, by all whom it binds.
         limit: That limit, at which the kernel begins to end processes.
-        source: Whose limit it is: the machine's or a control group's.
+        source: Whose limit it is: the machine's, a control group's, or one that was set for this process.
         machine_total: Physical memory of the machine.
         machine_available: What it can give without swapping.
     """
@@ -28,7 +29,7 @@ class Reading(Struct, frozen=True, gc=False):
     resident: int
     used: int
     limit: int
-    source: Literal["machine", "cgroup"]
+    source: Literal["machine", "cgroup", "process"]
     machine_total: int
     machine_available: int
 
@@ -36,6 +37,12 @@ class Reading(Struct, frozen=True, gc=False):
     def percent(self) -> float:
         """How much of the limit is used."""
         return 100.0 * self.used / self.limit if self.limit else 0.0
+
+    def within(self, limit: int) -> "Reading":
+        """The same where this process may have ``limit`` bytes, if that is nearer to being reached; 0 for no limit."""
+        if limit and self.resident / limit > self.percent / 100:
+            return replace(self, used=self.resident, limit=limit, source="process")
+        return self
 
 
 class Readings(Protocol):

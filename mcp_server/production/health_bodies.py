@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mcp_server.production.health import HealthReport, HealthStatus
 
 if TYPE_CHECKING:
-    from mcp_server.performance.memory_readings import Readings
+    from mcp_server.performance.memory_optimizer import MemoryOptimizer
 
 OK: Final = 200
 UNAVAILABLE: Final = 503  # what load balancers and orchestrators take as "not now"
@@ -63,9 +63,10 @@ def ready_response(report: HealthReport, *, accepting: bool) -> tuple[int, dict[
 def system_info() -> dict[str, Any]:
     """Figures of the machine, or of the container where it has a limit, and of this process; sizes in MiB."""
     memory, started = _sources()
-    reading = memory.read()
+    reading = memory.reading()
     return {
         "memory_percent": round(reading.percent, 1),
+        "memory_pressure": str(memory.level),
         "memory_limit_mb": round(reading.limit / _MIB),
         "process_memory_mb": round(reading.resident / _MIB, 1),
         "cpu_count": os.cpu_count() or 1,
@@ -75,13 +76,13 @@ def system_info() -> dict[str, Any]:
 
 
 @cache
-def _sources() -> "tuple[Readings, float]":
+def _sources() -> "tuple[MemoryOptimizer, float]":
     """Where memory is read, and when this process began."""
     import psutil
 
-    from mcp_server.performance.memory_readings import SystemReadings
+    from mcp_server.performance.memory_optimizer import memory_optimizer
 
-    return SystemReadings(), psutil.Process().create_time()
+    return memory_optimizer, psutil.Process().create_time()
 
 
 def _code(well: bool) -> int:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapters.pressure import Level
 from mcp_server.production.health import Degraded, HealthCheck
 
 if TYPE_CHECKING:
     from mcp_server.performance.connection_pool import ConnectionPool
+    from mcp_server.performance.memory_optimizer import MemoryOptimizer
     from mcp_server.prompts.folder import FileProblem
 
 _MIB = 1024 * 1024
@@ -85,6 +87,26 @@ class EventLoopLagCheck(HealthCheck):
             raise Failing(told)
         if late >= self._degraded:
             raise Degraded(told)
+        return told
+
+
+class MemoryCheck(HealthCheck):
+    """Whether memory suffices for all that comes. When it does not less is taken in, so it is not critical.
+
+    Args:
+        memory: What watches it.
+    """
+
+    def __init__(self, memory: "MemoryOptimizer", name: str = "memory") -> None:
+        super().__init__(name, timeout=1.0, critical=False)
+        self._memory = memory
+
+    async def check(self) -> str:
+        """Take a reading; the level is that of the last one that was acted on."""
+        reading, level = self._memory.reading(), self._memory.level
+        told = f"{reading.percent:.0f} % of the {reading.source}'s limit are used"
+        if level >= Level.HIGH:
+            raise Degraded(f"{told}: pressure is {level}, part of the requests is refused")
         return told
 
 

@@ -242,6 +242,24 @@ def test_a_share_of_the_bytes_can_be_freed() -> None:
     assert len(cache) == 0
 
 
+def test_a_cache_can_be_confined_to_a_share_of_what_it_may_hold() -> None:
+    one = size_of("a", b"x")
+    cache = MemoryCache(100, 4 * one)
+    for key in "abcd":
+        assert cache.keep(key, b"x", 0.0, 60.0)
+    cache.confine(0.5)
+    assert cache.bytes == 2 * one
+    assert cache.keep("e", b"x", 0.0, 60.0)
+    assert [cache.find(key, 1.0) is not None for key in "abcde"] == [False, False, False, True, True]
+    cache.confine(0.0)
+    assert not cache.keep("a", b"x", 0.0, 60.0)
+    assert len(cache) == cache.bytes == 0
+    cache.confine(1.0)
+    for key in "abcd":
+        assert cache.keep(key, b"x", 0.0, 60.0)
+    assert cache.bytes == 4 * one
+
+
 MOST_ENTRIES, MOST_BYTES = 4, 4 * size_of("a", b"", ("t",)) + 100
 NAMES = st.sampled_from("abcdef\u00fc")
 TAGS = st.sets(st.sampled_from(["red", "round", "\u20ac"])).map(tuple)

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.pressure import Level, Thresholds, pause, slope
+from adapters.memory_cache import MemoryCache
+from adapters.pressure import KEPT, Level, Thresholds, pause, relieve, slope
 
 LEVELS = st.sampled_from(list(Level))
 PERCENTS = st.floats(0, 120)
@@ -90,3 +91,24 @@ def test_the_slope_of_a_line_is_its_own(rise: int, start: int, xs: set[int]) -> 
 @given(st.lists(st.tuples(st.just(3.0), st.floats(-10, 10)), max_size=5))
 def test_points_of_one_moment_have_no_slope(points: list[tuple[float, float]]) -> None:
     assert slope(points) == 0.0
+
+
+def filled(cache: MemoryCache) -> int:
+    """What a cache holds when it was given more than it may hold."""
+    for number in range(200):
+        cache.keep(f"key {number}", bytes(1000), 0.0, 60.0)
+    return cache.bytes
+
+
+@given(st.lists(LEVELS, max_size=10))
+def test_a_cache_holds_its_part_of_what_it_may_for_as_long_as_a_level_lasts(levels: list[Level]) -> None:
+    cache, before, most = MemoryCache(10_000, 100_000), Level.NORMAL, 100_000
+    for level in levels:
+        held = filled(cache)
+        relieve(cache, before, level)
+        assert cache.bytes <= (held * KEPT[level] if level > before else held)
+        assert cache.bytes <= most * KEPT[level]
+        relieve(cache, level, level)
+        assert level is Level.CRITICAL or filled(cache) > most * KEPT[level] - 2000  # not even one more
+        assert filled(cache) <= most * KEPT[level]
+        before = level

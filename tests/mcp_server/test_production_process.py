@@ -61,13 +61,17 @@ async def test_a_server_uses_what_its_environment_names_and_health_tells_of_it(
         "MCP_PROMPTS_FOLDER": str(tmp_path / "prompts"),
         "MCP_COMPLETION_MODELS": json.dumps([{"name": "big", "base_url": f"{here}/v1", "model": "large-1"}]),
         "OTEL_EXPORTER_OTLP_ENDPOINT": here,
+        "MCP_MEMORY_LIMIT_MB": "1",
     }
     try:
         with running(tmp_path, **given) as child:
             health = await asked(child, "/health")
             checks = {check["name"]: check for check in health["checks"]}
-            found = [checks[name]["status"] for name in ("redis", "database", "prompts")]
-            assert found == ["healthy", "healthy", "degraded"]
+            found = [checks[name]["status"] for name in ("redis", "database", "prompts", "memory")]
+            assert found == ["healthy", "healthy", "degraded", "degraded"]
+            assert "pressure is critical, part of the requests is refused" in checks["memory"]["message"]
+            assert health["system_info"]["memory_pressure"] == "critical"
+            assert health["system_info"]["memory_limit_mb"] == 1
             assert "bad.md:" in json.dumps(checks["prompts"])
             url = f"ws://127.0.0.1:{child.port}/ws"
             async with aiohttp.ClientSession() as client, client.ws_connect(url, protocols=("mcp",)) as ws:

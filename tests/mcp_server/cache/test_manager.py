@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 import redis.asyncio
 
 from mcp_server.cache import CacheBackendType, CacheConfig, CacheManager, CacheUnavailable, NotCacheable
+from mcp_server.performance import Level, MemoryOptimizer, Thresholds
 from tests.adapters.cache_desk import fresh_namespace, until
 from tests.adapters.cache_proxy import Proxy
 
@@ -213,6 +215,24 @@ async def test_memory_gives_back_a_share_when_asked(config: CacheConfig) -> None
         before = cache.stats().bytes
         assert cache.shrink(0.5) == before / 2
         assert cache.stats().entries == 5
+
+
+async def test_it_holds_less_while_memory_is_scarce() -> None:
+    memory = MemoryOptimizer(gc_frequency=math.inf)
+    cache = CacheManager(CacheConfig(CacheBackendType.MEMORY, max_memory_mb=0.01))
+    memory.on_level(cache.on_pressure)
+    memory.thresholds = Thresholds(0.001, 0.002, 100, 0)
+    await memory.observe()  # before it is open
+    assert memory.level is Level.HIGH
+    async with cache:
+        for number in range(100):
+            await cache.set(f"{number}", number)
+        assert 0 < cache.stats().bytes <= 0.001 * 2**20
+        memory.thresholds = Thresholds(99.8, 99.9, 100, 0)
+        await memory.observe()
+        for number in range(100):
+            await cache.set(f"{number}", number)
+        assert cache.stats().bytes > 0.009 * 2**20
 
 
 @pytest.mark.parametrize("kind", [CacheBackendType.REDIS, CacheBackendType.HYBRID])

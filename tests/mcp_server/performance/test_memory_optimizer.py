@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import logging
+import math
 import weakref
 from typing import Any
 
@@ -192,6 +193,26 @@ def test_a_monitor_that_its_event_loop_left_behind_is_replaced() -> None:
     assert asyncio.run(again())
 
 
+async def test_without_a_frequency_the_monitor_collects_nothing() -> None:
+    room = Room(gc_frequency=math.inf)
+    assert await room.at(0.0, 95.0) == "critical"
+    assert room.collected == []
+    await room.optimizer.optimize_memory()
+    assert room.collected == [0.0]
+
+
+async def test_a_limit_of_its_own_counts_when_it_is_nearer() -> None:
+    room = Room()
+    room.optimizer.limit = 50 * MEBIBYTE
+    assert await room.at(0.0, 36.0) == "elevated"
+    assert room.told == [("elevated", 72.0)]
+    figures = room.optimizer.figures()
+    assert [figures[name] for name in ("used_mb", "limit_mb", "limit_source")] == [36.0, 50.0, "process"]
+    room.optimizer.limit = 200 * MEBIBYTE
+    assert await room.at(1.0, 36.0) == "normal"
+    assert room.optimizer.figures()["limit_source"] == "cgroup"
+
+
 async def test_figures_tell_the_state_of_memory_and_change_nothing() -> None:
     room = Room()
     for second in range(5):
@@ -260,6 +281,22 @@ def test_real_figures_are_those_of_the_operating_system() -> None:
     assert reading.resident == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
     if reading.source == "machine":
         assert reading.percent == pytest.approx(machine.percent, abs=10)
+
+
+async def test_a_process_that_grows_past_its_limit_is_noticed_before_the_kernel_would_be_and_so_is_its_recovery() -> (
+    None
+):
+    optimizer, levels = MemoryOptimizer(gc_frequency=math.inf), list[str]()
+    optimizer.on_level(lambda level, reading: levels.append(f"{level} of the {reading.source}"))
+    resident = optimizer.reading().resident
+    optimizer.limit = 2 * resident
+    await optimizer.observe()
+    held = bytes(range(1, 251)) * (resident * 9 // 10 // 250)  # pages of zeros would not be resident
+    await optimizer.observe()
+    del held
+    await optimizer.optimize_memory()
+    await optimizer.observe()
+    assert levels == ["critical of the process", "normal of the process"]
 
 
 def test_the_package_gives_the_optimizer_and_not_the_module_of_that_name() -> None:
