@@ -117,18 +117,21 @@ class ConnectionPool:
         await self._backend.close()
 
     @asynccontextmanager
-    async def get_connection(self) -> AsyncIterator[Any]:
+    async def get_connection(self, timeout: float | None = None) -> AsyncIterator[Any]:  # noqa: ASYNC109 - the wait, not the block
         """A connection that answers, for the length of the block.
 
         It is psycopg's ``AsyncConnection`` or aiosqlite's ``Connection``; of both, ``await conn.execute(sql, values)``
         gives a cursor. What was done is committed when the block ends, and rolled back when it raises.
 
+        Args:
+            timeout: Seconds that this caller waits for it; ``connection_timeout`` when None.
+
         Raises:
-            PoolExhausted: All connections are in use, and none came free within ``connection_timeout``.
+            PoolExhausted: All connections are in use, and none came free in that time.
             DatabaseUnreachable: There was leave to make one, and it could not be made.
             PoolClosed: The pool was closed.
         """
-        connection = await self._take()
+        connection = await self._take(self.config.connection_timeout if timeout is None else timeout)
         failed = True
         try:
             yield connection
@@ -140,13 +143,13 @@ class ConnectionPool:
             returning.add_done_callback(self._returning.discard)
             await asyncio.shield(returning)
 
-    async def _take(self) -> Any:
+    async def _take(self, seconds: float) -> Any:
         self._check_open()
         began = time.monotonic()
-        await self._wait_for_leave(began)
+        await self._wait_for_leave(began, seconds)
         try:
             await self._open_backend()
-            left = self.config.connection_timeout - (time.monotonic() - began)
+            left = seconds - (time.monotonic() - began)
             connection = await self._backend.take(max(left, 0.001))
         except (TimeoutError, ConnectionError) as error:
             self._free.release()
@@ -164,12 +167,12 @@ class ConnectionPool:
         if self._closed:
             raise PoolClosed(f"the pool of {self._url} was closed: make another")
 
-    async def _wait_for_leave(self, began: float) -> None:
+    async def _wait_for_leave(self, began: float, seconds: float) -> None:
         if self._waiting >= self.config.max_waiting and self._free.locked():
             raise self._exhausted(began)
         self._waiting += 1
         try:
-            async with asyncio.timeout(self.config.connection_timeout):
+            async with asyncio.timeout(seconds):
                 await self._free.acquire()
         except TimeoutError:
             free = False

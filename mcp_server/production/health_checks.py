@@ -150,15 +150,21 @@ class ProjectionLagCheck(HealthCheck):
 
 
 class DatabaseCheck(HealthCheck):
-    """Whether the database of a pool answers. The server records elsewhere and goes on without: it is not critical."""
+    """Whether the database of a pool answers. The server records elsewhere and goes on without: it is not critical.
 
-    def __init__(self, pool: "ConnectionPool", name: str = "database") -> None:
+    Args:
+        pool: Its connections.
+        patience: Seconds that the check waits for one. It is less than the check may take, so that the reason is told.
+    """
+
+    def __init__(self, pool: "ConnectionPool", name: str = "database", patience: float = 1.0) -> None:
         super().__init__(name, timeout=5.0, critical=False)
         self._pool = pool
+        self._patience = patience
 
     async def check(self) -> str:
         """Ask it something."""
-        async with self._pool.get_connection() as connection:
+        async with self._pool.get_connection(self._patience) as connection:
             await connection.execute("SELECT 1")
         figures = self._pool.statistics
         return f"{figures.in_use} of {self._pool.config.max_connections} connections are in use"

@@ -145,6 +145,13 @@ async def test_an_exhausted_pool_says_what_is_in_use_how_long_was_waited_and_wha
     await pool.close()
 
 
+async def test_who_says_how_long_to_wait_waits_no_longer(database: Database) -> None:
+    async with ConnectionPool(config(1, timeout=3600.0), database.url) as pool, holding(pool, 1):
+        with pytest.raises(PoolExhausted):
+            async with pool.get_connection(0.01):
+                pass
+
+
 async def test_a_crowd_that_is_too_large_is_refused_at_once(database: Database) -> None:
     async with ConnectionPool(config(1, max_waiting=1), database.url) as pool:
         async with holding(pool, 1):

@@ -1,14 +1,20 @@
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
+from mcp_server.performance import ConnectionPool, ConnectionPoolConfig, MemoryOptimizer
 from mcp_server.production.health import Degraded, HealthCheck, HealthChecker, HealthReport, HealthStatus
 from mcp_server.production.health_bodies import health_body, health_response, live_response, ready_response
 from mcp_server.production.health_checks import (
+    DatabaseCheck,
     DiskSpaceCheck,
     EventLoopLagCheck,
     LogWritableCheck,
+    MemoryCheck,
     PluginsCheck,
     ProjectionLagCheck,
 )
@@ -243,6 +249,37 @@ async def test_a_loop_that_is_blocked_is_told() -> None:
 @pytest.mark.parametrize(("lag", "status"), [(0, "healthy"), (100, "healthy"), (101, "degraded"), (-1, "degraded")])
 async def test_a_projection_that_is_behind_is_told(lag: int, status: str) -> None:
     assert (await report_of(ProjectionLagCheck(lambda: lag, most=100))).overall_status == status
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "told"),
+    [
+        ("sqlite:///{}/there.db", "healthy", "0 of 10 connections are in use"),
+        ("postgresql://me:secret@127.0.0.1:1/db?sslmode=disable", "unhealthy", "Connection refused"),
+    ],
+)
+async def test_a_database_is_asked_and_why_it_does_not_answer_is_told(
+    tmp_path: Path, url: str, status: str, told: str
+) -> None:
+    async with AsyncExitStack() as opened:
+        pool = ConnectionPool(ConnectionPoolConfig(), url.format(tmp_path))
+        opened.push_async_callback(pool.close)
+        (result,) = (await report_of(DatabaseCheck(pool))).checks
+    assert (result.status, result.critical) == (status, False)
+    assert told in result.message
+    assert "secret" not in result.message
+
+
+async def test_scarce_memory_is_told() -> None:
+    memory = MemoryOptimizer(gc_frequency=math.inf)
+    assert (await report_of(MemoryCheck(memory))).overall_status is HealthStatus.HEALTHY
+    memory.limit = 1
+    await memory.observe()
+    (result,) = (await report_of(MemoryCheck(memory))).checks
+    assert result.status is HealthStatus.DEGRADED
+    assert result.message.endswith(
+        "% of the process's limit are used: pressure is critical, part of the requests is refused"
+    )
 
 
 async def test_plugins_that_could_not_be_loaded_are_named() -> None:
