@@ -170,6 +170,9 @@ class Session:
 class Gate:
     """All open sessions, and the window of unanswered requests that they share.
 
+    Args:
+        policy: What the chain was made with; see :meth:`follow`.
+
     Attributes:
         in_flight: Requests that came and are owed an answer.
         window: The most of those; one that comes on top is refused.
@@ -184,7 +187,7 @@ class Gate:
         self.in_flight = 0
         self.retry_after = 1.0
         self.sessions: dict[SessionId, Session] = {}
-        self._policy = policy
+        self._policy = self._first_policy = policy
         self._durable: dict[int, asyncio.Future[bool]] = {}
         self._watch: DisposableBase | None = None
 
@@ -208,6 +211,8 @@ class Gate:
             origin = Origin(session.id, None, at)
             opened = SessionOpened(origin, transport, peer, principal, self._policy, trace, parent, version)
             self.ingress.push(opened)
+            if self._policy != self._first_policy:  # which is what the chain begins every session with
+                self.ingress.push(PolicyReplaced(origin, self._policy))
         return session
 
     def follow(self, policy: bytes) -> None:

@@ -45,11 +45,17 @@ async def test_a_session_that_is_open_follows_the_new_limits_and_a_replay_does_t
         peer.call(number, "echo", text="limited")
     await room.quiet()
     late = room.peer()
+    for number in (5, 6):
+        late.call(number, "echo", text="limited")
     await room.quiet()
-    answers = [peer.answers(number)[0] for number in range(1, 5)]
-    assert [answer.get("error", {}).get("code") for answer in answers] == [None, None, None, codes.RATE_LIMITED]
+    answers = [*(peer.answers(number)[0] for number in range(1, 5)), *(late.answers(number)[0] for number in (5, 6))]
+    refused = [answer.get("error", {}).get("code") for answer in answers]
+    assert refused == [None, None, None, codes.RATE_LIMITED, None, codes.RATE_LIMITED]
     replaced = [fact for fact in facts(room) if isinstance(fact, PolicyReplaced)]
-    assert [(fact.origin.session, load(fact.policy).limits) for fact in replaced] == [(peer.session.id, (ONE,))]
+    assert [(fact.origin.session, load(fact.policy).limits) for fact in replaced] == [
+        (peer.session.id, (ONE,)),
+        (late.session.id, (ONE,)),
+    ]
     last = [fact for fact in facts(room) if isinstance(fact, SessionOpened)][-1]
     assert (last.origin.session, load(last.policy).limits) == (late.session.id, (ONE,))
     await soon(room.app.drain())
@@ -104,15 +110,40 @@ async def test_a_place_that_is_taken_is_given_back_though_its_limit_is_gone_or_s
     assert all(verdict.holds for verdict in verify(room.log.reader().records()))
 
 
-async def test_anonymous_callers_can_be_shut_out_and_let_in_again() -> None:
-    room = Room()
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [((ONE,), ()), ((ONE,), (PLACES,)), ((PLACES,), (ONE,)), ((PLACES,), ()), ((), (TWO,)), ((ONE, PLACES), (TWO,))],
+)
+async def test_sessions_to_come_follow_the_limits_that_there_are_then_and_those_alone(
+    before: tuple[Limit, ...], after: tuple[Limit, ...]
+) -> None:
+    room = Room(limits=before)
+    room.app.reload(given(limits=after))
     peer = room.peer()
-    for number, anonymous in enumerate((True, False, True)):
-        room.app.reload(given(anonymous=anonymous))
+    for number in (1, 2, 3):
         peer.call(number, "echo", text="x")
         await room.quiet()
-    said = [peer.answers(number)[0].get("error", {}).get("code") for number in range(3)]
+    passes = {"one": 1, "two": 2}.get(after[0].name, 3) if after else 3
+    said = [peer.answers(number)[0].get("error", {}).get("code") for number in (1, 2, 3)]
+    assert said == [None] * passes + [codes.RATE_LIMITED] * (3 - passes)
+    await soon(room.app.drain())
+    assert all(verdict.holds for verdict in verify(room.log.reader().records()))
+
+
+@pytest.mark.parametrize("new", [False, True], ids=["in one session", "in a new session each time"])
+async def test_anonymous_callers_can_be_shut_out_and_let_in_again(*, new: bool) -> None:
+    room = Room()
+    peer = room.peer()
+    said = []
+    for number, anonymous in enumerate((True, False, True)):
+        room.app.reload(given(anonymous=anonymous))
+        peer = room.peer() if new else peer
+        peer.call(number, "echo", text="x")
+        await room.quiet()
+        said.append(peer.answers(number)[0].get("error", {}).get("code"))
     assert said == [None, codes.UNAUTHORIZED, None]
+    await soon(room.app.drain())
+    assert all(verdict.holds for verdict in verify(room.log.reader().records()))
 
 
 async def test_what_needs_a_restart_stays_as_it_was() -> None:
