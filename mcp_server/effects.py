@@ -21,10 +21,10 @@ from events.decided import (
 )
 from events.event import Decided, Observed, Step
 from events.frames import OUTGOING, frame
-from events.observed import CallReturned
+from events.observed import CacheMissed, CallReturned
 from mcp_server.running import Calls
 from pipeline.journal import Journal, Lost, Recorded
-from pipeline.questions import Cache
+from pipeline.questions import Asker, Cache
 
 _log: Final = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ class Effects:
         self._calls = calls
         self._cache = cache
         self._clock = clock
+        self._finding: dict[Asker, tuple[str, ...]] = {}  # the tags of results that calls under way are to find
         self._act: dict[type[Decided], Callable[..., None]] = {
             CallDispatched: self._begin,
             RequestCancelled: self._cancel,
@@ -105,13 +106,16 @@ class Effects:
     def _reads(self, decision: Decided) -> bool:
         return isinstance(decision, CallDispatched) and self._calls.reads(decision)
 
-    def _begin(self, decision: CallDispatched, _fact: Observed) -> None:
+    def _begin(self, decision: CallDispatched, fact: Observed) -> None:
         origin = decision.origin
         session = self._gate.sessions.get(origin.session)
         if session is None or origin.request is None:
             return  # it closed meanwhile, and the chain knows
         message = session.pending.get(origin.request)
         if message is not None:
+            if type(fact) is CacheMissed:
+                tags = (message.method, f"{message.method} {message.name}")
+                self._finding[origin.session, origin.request] = tags
             self._calls.begin(decision, session, message)
 
     def _cancel(self, decision: Decided, fact: Observed) -> None:
@@ -131,15 +135,13 @@ class Effects:
             session.deliver(fact, decision, frame(decision, fact))
 
     def _fill(self, decision: CacheFilled, fact: Observed) -> None:
+        asker = (decision.origin.session, decision.origin.request)
+        # By now its answer has gone out, and its session may have closed.
+        tags = self._finding.pop(asker, ())
         if isinstance(fact, CallReturned):
-            asker = (decision.origin.session, decision.origin.request)
-            self._cache.fill(decision.key, asker, fact.payload, decision.ttl, self._clock(), self._tags(decision))
-
-    def _tags(self, decision: CacheFilled) -> tuple[str, ...]:
-        """The method that found it, and what it found."""
-        session = self._gate.sessions.get(decision.origin.session)
-        message = session.pending.get(decision.origin.request) if session else None  # type: ignore[arg-type]
-        return (message.method, f"{message.method} {message.name}") if message else ()
+            self._cache.fill(decision.key, asker, fact.payload, decision.ttl, self._clock(), tags)
 
     def _release(self, decision: CacheReleased | CacheFilled, _fact: Observed) -> None:
-        self._cache.release(decision.key, (decision.origin.session, decision.origin.request))
+        asker = (decision.origin.session, decision.origin.request)
+        self._finding.pop(asker, None)
+        self._cache.release(decision.key, asker)

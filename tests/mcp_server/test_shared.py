@@ -130,6 +130,25 @@ async def test_a_url_that_cannot_be_read_is_a_wrong_setting_and_is_not_repeated(
     assert told.value.__context__ is None
 
 
+async def test_what_one_server_drops_another_finds_anew(redis_url: str) -> None:
+    name = next(NAMES)
+    async with room(redis_url, name) as one, room(redis_url, name) as other:
+        for each in (one, other):
+            each.tools.gates["a"].set()
+        near, far = one.peer(), other.peer()
+        for number in (1, 2):  # the second time from its own copy
+            for peer, here in ((near, one), (far, other)):
+                peer.call(number, "find", gate="a")
+                await here.quiet()
+        assert (one.tools.done, other.tools.done) == (["a"], [])
+        assert other.app.shared.cache.stats().near_entries == 1
+        one.app.forget("tools/call")
+        await until(lambda: asyncio.sleep(0, not other.app.shared.cache.stats().near_entries))
+        far.call(3, "find", gate="a")
+        await other.quiet()
+        assert (one.tools.done, other.tools.done) == (["a"], ["a"])
+
+
 async def test_without_its_url_nothing_is_shared() -> None:
     async with shared(Settings(limits=(TWO,))) as found:
         assert (type(found.limits), type(found.cache)) == (MemoryLimits, MemoryCache)
