@@ -1,5 +1,6 @@
 """The HTTP side of an answer: its status and its headers."""
 
+import math
 import time
 from email.utils import formatdate
 from functools import lru_cache
@@ -98,7 +99,7 @@ def answer(
             return web.Response(body=frame, headers=headers)
         case ErrorReady(code=code, data=data):
             if data and "retryAfter" in data:
-                headers["Retry-After"] = str(max(1, round(float(str(data["retryAfter"])))))
+                headers["Retry-After"] = str(max(1, math.ceil(float(str(data["retryAfter"])))))
             status = status or (_STATUS if modern else _LEGACY_STATUS).get(code, 200)
             return web.Response(status=status, body=frame, headers=headers)
         case RequestCancelled():

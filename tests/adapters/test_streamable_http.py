@@ -1,5 +1,6 @@
 import asyncio
 import json
+import math
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -577,12 +578,14 @@ async def test_a_full_server_sheds_load_and_says_when_to_try_again() -> None:
 
 
 async def test_a_used_up_limit_says_when_to_try_again() -> None:
-    limit = Limit("calls", "server", per_second=0.1, burst=1)
+    limit = Limit("calls", "server", requests=1, window=9.3)
     async with serving(limits=(limit,)) as served:
         replies = [await served.modern(1, "tools/call", call_params("echo", text="hi")) for _ in range(2)]
         assert [reply.status for reply in replies] == [200, 429]
         assert replies[1].code == codes.RATE_LIMITED
-        assert 1 <= int(replies[1].headers["Retry-After"]) <= 10
+        late = replies[1].body["error"]["data"]["retryAfter"]
+        assert replies[1].headers["Retry-After"] == str(math.ceil(late))  # whole seconds, and none too few
+        assert late > 0
         assert replies[1].body["error"]["data"]["limit"] == "calls"
         assert served.tools.done == ["hi"]
 
