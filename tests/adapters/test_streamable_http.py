@@ -1,7 +1,7 @@
 import asyncio
 import json
-import math
 import logging
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
