@@ -4,32 +4,55 @@ from hypothesis import strategies as st
 from operators.limits.concurrency import RETRY_AFTER, Concurrency, Permits
 from operators.limits.exact import Answer
 
-actions = st.tuples(st.booleans(), st.sampled_from("abcd"), st.sampled_from([0, 1, 4, 9]))
+LEASE = 10.0
+# Pauses in seconds, all of them exact in a double; several of them add up to the lease, or nearly.
+actions = st.tuples(st.booleans(), st.sampled_from("abcd"), st.sampled_from([0.0, 0.25, 0.5, 1.0, 4.0, 9.0, 9.75]))
 
 
 @given(st.integers(1, 3), st.lists(actions, max_size=40))
 def test_so_many_hold_a_permit_until_they_give_it_back_or_it_lapses(
-    most: int, history: list[tuple[bool, str, int]]
+    most: int, history: list[tuple[bool, str, float]]
 ) -> None:
-    rule, now = Concurrency.of(most, 10.0), 1000
+    rule, now = Concurrency.of(most, LEASE), 1000.0
     permits: Permits | None = None
-    since: dict[str, int] = {}
+    granted: list[tuple[float, str]] = []  # all that was ever granted and not given back
+
+    def ends() -> dict[str, float]:
+        """When the permits that are held lapse."""
+        held = {holder: max(at for at, other in granted if other == holder) + LEASE for _, holder in granted}
+        return {holder: end for holder, end in held.items() if end > now}
+
     for takes, holder, pause in history:
         now += pause
-        since = {each: begun for each, begun in since.items() if now - begun < 10}
         if not takes:
             permits = rule.release(permits or {}, holder)
-            since.pop(holder, None)
+            granted = [each for each in granted if each[1] != holder]
             continue
-        before = permits
-        permits, answer = rule.acquire(permits, holder, float(now))
-        if holder in since or len(since) < most:
-            since[holder] = now
-            assert answer == Answer(float(most - len(since)), None)
+        before, held = permits, ends()
+        permits, answer = rule.acquire(permits, holder, now)
+        if holder in held or len(held) < most:
+            granted.append((now, holder))
+            assert answer == Answer(float(most - len(ends())), None)
         else:
-            assert answer.remaining == 0.0
-            assert answer.retry_after == min(RETRY_AFTER, min(since.values()) + 10 - now)
+            assert answer == Answer(0.0, min(RETRY_AFTER, min(held.values()) - now))
             assert permits == before
+        assert rule.used(permits or {}, now) == len(ends()) / most
+
+
+def test_a_time_counts_as_the_nearest_microsecond() -> None:
+    rule = Concurrency.of(1, LEASE)
+    permits, _ = rule.acquire(None, "a", 49.9999996)
+    assert permits == rule.acquire(None, "a", 50.0)[0] == rule.acquire(None, "a", 50.0000004)[0]
+    assert permits
+    assert rule.acquire(permits, "b", 59.9999994)[1] == Answer(0.0, 1e-6)
+    assert rule.acquire(permits, "b", 59.9999996)[1] == Answer(0.0, None)
+    assert [rule.used(permits, at) for at in (59.9999994, 59.9999996)] == [1.0, 0.0]
+
+
+def test_a_clock_that_goes_back_shortens_no_lease() -> None:
+    rule = Concurrency.of(1, LEASE)
+    permits, _ = rule.acquire(None, "a", 50.0)
+    assert rule.acquire(permits, "a", 45.0)[0] == permits
 
 
 def test_a_permit_is_given_back_by_its_holder_only() -> None:
