@@ -49,6 +49,13 @@ def test_a_time_counts_as_the_nearest_microsecond() -> None:
     assert [rule.used(permits, at) for at in (59.9999994, 59.9999996)] == [1.0, 0.0]
 
 
+def test_the_permit_that_lapses_first_is_waited_for() -> None:
+    rule, permits = Concurrency.of(2, LEASE), None
+    for holder, at in (("a", 50.0), ("b", 50.5), ("a", 50.75)):
+        permits, _ = rule.acquire(permits, holder, at)
+    assert rule.acquire(permits, "c", 60.25)[1] == Answer(0.0, 0.25)
+
+
 def test_a_clock_that_goes_back_shortens_no_lease() -> None:
     rule = Concurrency.of(1, LEASE)
     permits, _ = rule.acquire(None, "a", 50.0)
