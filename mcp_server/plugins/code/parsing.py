@@ -21,8 +21,6 @@ It bounds the memory: 25 KiB for each report at worst, 500 MiB in all. Code as p
 KiB; 20 when it is minified.
 """
 
-_PIECE: Final = 64 * 1024
-
 
 class Parsed(NamedTuple):
     """A file and its tree."""
@@ -52,14 +50,22 @@ def parse(source: Source, language: Language, budget: Budget, *, effort: int = E
         reports += 1
         return reports > effort or budget.spent()
 
-    def piece(offset: int, _point: object) -> bytes:
-        return content[offset : offset + _PIECE]
+    # The library keeps a reference to each piece for ever (0.26). A view that is released holds on to nothing.
+    whole = memoryview(content)
+    pieces = [whole]
+
+    def piece(offset: int, _point: object) -> memoryview:
+        pieces.append(whole[offset:])
+        return pieces[-1]
 
     try:
         tree = Parser(language.grammar).parse(piece, progress_callback=report)
     except ValueError as error:
         budget.check()
         raise ToolError(f"{source.path or 'the code'} has too much syntax for one file; cut it up") from error
+    finally:
+        for view in pieces:
+            view.release()
     root = tree.root_node
     if too_deep(root, DEPTH):
         raise ToolError(f"{source.path or 'the code'} is nested more than {DEPTH} levels deep")

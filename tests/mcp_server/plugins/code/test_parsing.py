@@ -1,9 +1,12 @@
+import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tree_sitter import Parser
 
 from mcp_server.features.results import ToolError
 from mcp_server.plugins.code import parsing
@@ -66,6 +69,25 @@ def test_a_file_with_more_syntax_than_any_that_people_write_is_refused(language:
 def test_parsing_stops_when_its_time_is_over() -> None:
     with pytest.raises(OutOfTime, match="this took more than 0 s"):
         parse(Source("x = [1, 2]\n" * 20_000), PYTHON, Budget(0.0))
+
+
+@languages
+@pytest.mark.parametrize(("line", "effort"), [("f(a)\n", 10**9), ("f(a)\n", 10), ("\\\n", 10**9)])
+def test_a_text_that_was_parsed_is_let_go_of(language: Language, line: str, effort: int) -> None:
+    source = Source(line * 9000)
+    before = sys.getrefcount(source.content)
+    with suppress(ToolError):
+        parse(source, language, budget(), effort=effort)
+    after = sys.getrefcount(source.content)  # an assertion holds on to what it shows
+    assert after == before
+
+
+def test_the_library_keeps_what_it_is_given_to_parse() -> None:
+    content = b"f(a)\n" * 100
+    before = sys.getrefcount(content)
+    Parser(PYTHON.grammar).parse(lambda offset, _point: content[offset:])
+    after = sys.getrefcount(content)
+    assert after > before, "mended: parse() needs no views that it releases"
 
 
 def test_parsing_stops_when_nobody_waits_for_it() -> None:
