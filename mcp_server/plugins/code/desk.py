@@ -1,11 +1,10 @@
 """Where the tools get what they work on: a file of the workspace or a text, checked, read and parsed."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 from mcp_server.features.results import ToolError
+from mcp_server.features.threads import Threads
 from mcp_server.plugins.code.budget import FILE_SECONDS, Budget
 from mcp_server.plugins.code.language import Language
 from mcp_server.plugins.code.parsing import Parsed, parse
@@ -15,7 +14,9 @@ from mcp_server.plugins.workspace import FILE_BYTES, Unreadable, Workspace
 SLOTS: Final = 2
 """How many files are worked on at once, whatever the language: a tree takes memory, and Python runs one thread."""
 
-_slots = threading.BoundedSemaphore(SLOTS)
+T = TypeVar("T")
+
+_threads = Threads(SLOTS)  # their own, so that whoever waits for a turn takes no thread from other tools
 
 
 class Desk:
@@ -41,19 +42,19 @@ class Desk:
         """The workspace, when there is one."""
         return self._workspace
 
-    @contextmanager
-    def turn(self, budget: Budget) -> Iterator[None]:
-        """Wait for a turn to work.
+    async def work(self, budget: Budget, job: Callable[[], T]) -> T:
+        """Do a job in one of the threads for source code, when it is its turn.
 
         Raises:
-            ToolError: None came in time.
+            ToolError: Its turn did not come in time.
         """
-        if not _slots.acquire(timeout=budget.left()):
-            raise ToolError("the server is busy with other source code; try again")
-        try:
-            yield
-        finally:
-            _slots.release()
+
+        def turn() -> T:
+            if budget.spent():
+                raise ToolError("the server is busy with other source code; try again")
+            return job()
+
+        return await _threads.run(turn)
 
     def parse(self, path: str | None, code: str | None, budget: Budget) -> Parsed:
         """The file at ``path``, or ``code`` itself, parsed.

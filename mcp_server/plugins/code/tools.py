@@ -70,34 +70,35 @@ def _offer_structure(server: MCPServer, desk: Desk) -> None:
     name, title = desk.language.name, desk.language.title
 
     @server.tool(f"{name}_outline", **_options(f"Outline of {title} code"))
-    def outline_tool(ctx: Context, path: Path = None, code: Code = None) -> Outline:
+    async def outline_tool(ctx: Context, path: Path = None, code: Code = None) -> Outline:
         """The symbols of a file, nested: each with its kind, signature, range and documentation."""
         budget = _budget(ctx)
-        with desk.turn(budget):
-            return outline(desk.parse(path, code, budget), budget)
+        return await desk.work(budget, lambda: outline(desk.parse(path, code, budget), budget))
 
     @server.tool(f"{name}_syntax_errors", **_options(f"Syntax errors of {title} code"))
-    def syntax_errors_tool(ctx: Context, path: Path = None, code: Code = None) -> SyntaxErrors:
+    async def syntax_errors_tool(ctx: Context, path: Path = None, code: Code = None) -> SyntaxErrors:
         """Where the syntax of a file is wrong, and what is missing or was not expected there."""
         budget = _budget(ctx)
-        with desk.turn(budget):
-            return syntax_errors(desk.parse(path, code, budget), budget)
+        return await desk.work(budget, lambda: syntax_errors(desk.parse(path, code, budget), budget))
 
     @server.tool(f"{name}_imports", **_options(f"Imports of {title} code"))
-    def imports_tool(ctx: Context, path: FileOrFolder = None, code: Code = None) -> Imports:
+    async def imports_tool(ctx: Context, path: FileOrFolder = None, code: Code = None) -> Imports:
         """What a file imports, or what all files below a folder do, with the files that are meant and the cycles."""
         budget = _budget(ctx, FOLDER_SECONDS)
-        with desk.turn(budget):
+
+        def work() -> Imports:
             if path is not None and code is None and desk.workspace.is_folder(path):
                 return folder_imports(path, desk.language, desk.workspace, budget)
             return file_imports(desk.parse(path, code, budget), desk.optional_workspace, budget)
+
+        return await desk.work(budget, work)
 
 
 def _offer_names(server: MCPServer, desk: Desk) -> None:
     language = desk.language
 
     @server.tool(f"{language.name}_definition", **_options(f"Definition of a name in {language.title} code"))
-    def definition_tool(
+    async def definition_tool(
         ctx: Context,
         path: Path = None,
         code: Code = None,
@@ -112,13 +113,16 @@ def _offer_names(server: MCPServer, desk: Desk) -> None:
         searched for by its name in the workspace.
         """
         budget = _budget(ctx, FOLDER_SECONDS)
-        with desk.turn(budget):
+
+        def work() -> Places:
             asked, parsed, offset = _asked(desk, budget, path, code, line, column, name)
             workspace = desk.optional_workspace if everywhere else None
             return definition(language, budget, asked, parsed, offset, workspace)
 
+        return await desk.work(budget, work)
+
     @server.tool(f"{language.name}_references", **_options(f"References to a name in {language.title} code"))
-    def references_tool(
+    async def references_tool(
         ctx: Context,
         path: Path = None,
         code: Code = None,
@@ -132,24 +136,26 @@ def _offer_names(server: MCPServer, desk: Desk) -> None:
         Scopes are followed within the file. In other files only the name can be compared: `sure` is false there.
         """
         budget = _budget(ctx, FOLDER_SECONDS)
-        with desk.turn(budget):
+
+        def work() -> Places:
             asked, parsed, offset = _asked(desk, budget, path, code, line, column, name)
             workspace = desk.optional_workspace if everywhere else None
             return references(language, budget, asked, parsed, offset, workspace)
+
+        return await desk.work(budget, work)
 
 
 def _offer_figures(server: MCPServer, desk: Desk) -> None:
     name, title = desk.language.name, desk.language.title
 
     @server.tool(f"{name}_metrics", **_options(f"Metrics of {title} code"))
-    def metrics_tool(ctx: Context, path: Path = None, code: Code = None) -> Metrics:
+    async def metrics_tool(ctx: Context, path: Path = None, code: Code = None) -> Metrics:
         """How many lines a file has of what kind, and how long, branched and nested its functions are."""
         budget = _budget(ctx)
-        with desk.turn(budget):
-            return metrics(desk.parse(path, code, budget), budget)
+        return await desk.work(budget, lambda: metrics(desk.parse(path, code, budget), budget))
 
     @server.tool(f"{name}_doc_coverage", **_options(f"Documentation coverage of {title} code"))
-    def doc_coverage_tool(
+    async def doc_coverage_tool(
         ctx: Context,
         path: Path = None,
         code: Code = None,
@@ -157,17 +163,17 @@ def _offer_figures(server: MCPServer, desk: Desk) -> None:
     ) -> DocCoverage:
         """How much of a file has documentation, and what has none."""
         budget = _budget(ctx)
-        with desk.turn(budget):
-            return doc_coverage(desk.parse(path, code, budget), budget, private=private)
+        return await desk.work(budget, lambda: doc_coverage(desk.parse(path, code, budget), budget, private=private))
 
 
 def _offer_query(server: MCPServer, desk: Desk) -> None:
     @server.tool(f"{desk.language.name}_query", **_options(f"Search {desk.language.title} code by its syntax"))
-    def query_tool(ctx: Context, query: Query, path: Path = None, code: Code = None, limit: Most = 100) -> Matches:
+    async def query_tool(
+        ctx: Context, query: Query, path: Path = None, code: Code = None, limit: Most = 100
+    ) -> Matches:
         """Search a file with a tree-sitter query, such as `(function_definition name: (identifier) @name)`."""
         budget = _budget(ctx)
-        with desk.turn(budget):
-            return run_query(desk.parse(path, code, budget), query, limit, budget)
+        return await desk.work(budget, lambda: run_query(desk.parse(path, code, budget), query, limit, budget))
 
 
 def _options(title: str) -> ToolOptions:

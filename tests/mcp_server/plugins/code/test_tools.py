@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mcp_server.features.server import MCPServer
+from mcp_server.features.threads import Threads
 from mcp_server.plugins.code import desk
 from mcp_server.plugins.code.budget import Budget
 from mcp_server.plugins.code.desk import Desk
@@ -13,7 +14,7 @@ from mcp_server.plugins.code.tools import CodePlugin
 from mcp_server.plugins.js import plugin as js_plugin
 from mcp_server.plugins.python import plugin as python_plugin
 from mcp_server.plugins.workspace import Workspace
-from tests.mcp_server.asking import NEW, OLD, ask
+from tests.mcp_server.asking import NEW, OLD, ask, text_of, use
 from tests.mcp_server.plugins.samples import LANGUAGES, PYTHON, refused, serving, told
 
 CODE = {
@@ -86,15 +87,56 @@ async def test_a_query_too_long_is_refused() -> None:
     assert "arguments.query" in await refused(serving(python_plugin), "python_query", code="x", query="(" * 4097)
 
 
-async def test_only_so_many_files_are_worked_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "_slots", threading.BoundedSemaphore(2))
-    here = Desk(PYTHON, None)
-    with here.turn(Budget(1.0)), here.turn(Budget(1.0)):
-        server = serving(js_plugin)
-        monkeypatch.setattr("mcp_server.plugins.code.tools._budget", lambda _: Budget(0.0))
-        assert await refused(server, "js_outline", code="x") == "the server is busy with other source code; try again"
-    monkeypatch.undo()
+async def test_what_cannot_be_begun_in_time_is_told_so_and_takes_no_thread_of_other_tools(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(desk, "_threads", Threads(1))
+    gate, begun = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stay() -> None:
+        loop.call_soon_threadsafe(begun.set)
+        gate.wait(60)
+
+    server = MCPServer("test", threads=1)
+    js_plugin.register(server, None)
+
+    @server.tool
+    def other() -> str:
+        """Run in a thread of the server."""
+        return "served"
+
+    busy = asyncio.ensure_future(Desk(PYTHON, None).work(Budget(60.0), stay))
+    try:
+        await begun.wait()
+        with monkeypatch.context() as patch:
+            patch.setattr("mcp_server.plugins.code.tools._budget", lambda _: Budget(0.0))
+            waiting = [asyncio.ensure_future(refused(server, "js_outline", code="x")) for _ in range(20)]
+            assert text_of(await use(server, "other")) == "served"
+            assert not any(each.done() for each in waiting)
+    finally:
+        gate.set()
+    await busy
+    said = await asyncio.gather(*waiting)
+    assert set(said) == {"the server is busy with other source code; try again"}
     assert (await told(server, "js_outline", code="let x"))["symbols"][0]["name"] == "x"
+
+
+async def test_only_so_many_files_are_worked_on_at_once() -> None:
+    here, gate, begun = Desk(PYTHON, None), threading.Event(), threading.Semaphore(0)
+
+    def stay() -> None:
+        begun.release()
+        gate.wait(60)
+
+    try:
+        calls = [asyncio.ensure_future(here.work(Budget(60.0), stay)) for _ in range(3 * desk.SLOTS)]
+        for _ in range(desk.SLOTS):
+            assert await asyncio.to_thread(begun.acquire, timeout=30)
+        assert not await asyncio.to_thread(begun.acquire, timeout=0.1)
+    finally:
+        gate.set()
+    await asyncio.gather(*calls)
 
 
 async def test_many_calls_at_once_are_all_answered() -> None:
