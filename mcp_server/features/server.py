@@ -192,6 +192,10 @@ class MCPServer:
         other._offer = self._offer.copy()  # noqa: SLF001 # its own kind
         return other
 
+    def adopt(self, other: "MCPServer") -> None:
+        """Offer what ``other`` offers: a copy of this server to which something was added."""
+        self._offer = other._offer.copy()  # noqa: SLF001 # its own kind
+
     def catalogue(self) -> Catalogue:
         """All that is offered at this moment, ready to answer requests."""
         return Catalogue(self.identity, self._frame.envelope, self._offer, self._page_size, self._list_ttl)

@@ -2,8 +2,9 @@
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import Any, Final
 
 import structlog
@@ -11,7 +12,6 @@ import structlog
 from mcp_server.features.server import MCPServer
 from mcp_server.plugins.files import offer_files
 from mcp_server.plugins.plugin import Plugin
-from mcp_server.plugins.staged import Staged
 from mcp_server.plugins.workspace import Workspace
 
 GROUP: Final = "mcp_rewind.plugins"
@@ -51,13 +51,16 @@ class Loaded:
         if self._workspace is not None:
             offer_files(server, self._workspace)
         for name, plugin in list(self.plugins.items()):
+            trial = server.copy()
             try:
-                staged = Staged(server)
-                plugin.register(staged, self._workspace)
-                staged.commit()
-            except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a plugin raises costs that plugin only
+                plugin.register(trial, self._workspace)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 # whatever a plugin raises costs that plugin only
                 del self.plugins[name]
                 self.fail(name, f"it could not be registered: {told(error)}")
+            else:
+                server.adopt(trial)
 
     def fail(self, name: str, reason: str) -> None:
         """Say why a plugin is not there."""
@@ -77,7 +80,9 @@ def load_plugins(enabled: Iterable[str], workspace: Workspace | None = None) -> 
             loaded.plugins[name] = _load(name, offered)
         except _Left as error:
             loaded.fail(name, str(error))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 # importing runs code of others
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001 # importing runs code of others; a panic in Rust is no Exception
             loaded.fail(name, f"it could not be loaded: {told(error)}")
     return loaded
 
@@ -93,12 +98,29 @@ class _Left(Exception):
 
 
 def _offered() -> dict[str, list[EntryPoint]]:
+    """The entry points of all packages, each package read apart: one whose entry points are garbled costs no other."""
     found: dict[str, list[EntryPoint]] = {}
-    for entry in entry_points(group=GROUP):
-        same = found.setdefault(entry.name, [])
-        if all(other.value != entry.value for other in same):  # a package may be seen twice on the path
-            same.append(entry)
+    seen: set[str] = set()
+    for package in distributions():
+        try:
+            entries = package.entry_points.select(group=GROUP)
+        except Exception as error:  # noqa: BLE001 # the files of other packages may be wrong in any way
+            _log.warning("the entry points of a package cannot be read", package=_name(package), reason=told(error))
+            continue
+        if not entries or (name := _name(package)) in seen:  # a package that is on the path twice counts once
+            continue
+        seen.add(name)
+        for entry in entries:
+            found.setdefault(entry.name, []).append(entry)
     return found
+
+
+def _name(package: Distribution) -> str:
+    """What a package calls itself, so that two spellings are one name (PEP 503)."""
+    try:
+        return re.sub(r"[-_.]+", "-", package.metadata["Name"]).lower()
+    except Exception:  # noqa: BLE001 # as above
+        return "without a name"
 
 
 def _load(name: str, offered: Mapping[str, list[EntryPoint]]) -> Plugin:

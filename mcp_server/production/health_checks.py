@@ -193,4 +193,6 @@ class PluginsCheck(HealthCheck):
     async def check(self) -> None:
         """Ask."""
         if failed := self._failed():
-            raise Degraded("; ".join(f"{plugin}: {problem}" for plugin, problem in sorted(failed.items())))
+            reasons = "; ".join(f"{plugin}: {problem}" for plugin, problem in sorted(failed.items()))
+            # What is said is cut at its end, and each plugin is to be named.
+            raise Degraded(reasons if len(failed) == 1 else f"{', '.join(sorted(failed))} are left out: {reasons}")

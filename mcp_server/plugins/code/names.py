@@ -7,8 +7,9 @@ from mcp_server.features.results import ToolError
 from mcp_server.plugins.code.budget import FILE_SECONDS, Budget, OutOfTime
 from mcp_server.plugins.code.language import Language
 from mcp_server.plugins.code.parsing import Parsed, parse
-from mcp_server.plugins.code.scopes import CLASS, MEMBER, Book, Use, read_names
+from mcp_server.plugins.code.scopes import CLASS, MEMBER, Book, Use
 from mcp_server.plugins.code.source import Source
+from mcp_server.plugins.code.uses import read_names
 from mcp_server.plugins.code.values import Place, Places
 from mcp_server.plugins.workspace import Unreadable, Workspace
 

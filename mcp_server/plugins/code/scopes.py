@@ -8,9 +8,6 @@ place where it is bound.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from mcp_server.plugins.code.budget import Budget
-from mcp_server.plugins.code.parsing import Parsed
-
 if TYPE_CHECKING:
     from tree_sitter import Node
 
@@ -22,8 +19,6 @@ BLOCK: Final = "block"
 PLAIN: Final = ""
 MEMBER: Final = "member"
 """The name space of attributes, properties and fields: they are the same when their names are."""
-
-_EVERY: Final = 1000  # nodes between two looks at the clock
 
 Key: TypeAlias = tuple[str, str]
 """Name space and name."""
@@ -201,31 +196,3 @@ class Book:
 
 
 _REFERENCE: Final = _Mark(None, PLAIN, "reference")
-
-
-def read_names(parsed: Parsed, budget: Budget, wanted: str | None = None) -> Book:
-    """The names of a file: all, or only those that are written like ``wanted``.
-
-    Raises:
-        OutOfTime: It takes too long.
-    """
-    rules, identifiers = parsed.language.rules, parsed.language.identifiers
-    book = Book(parsed.source.content, wanted)
-    waiting: list[tuple[Node, Scope]] = [(parsed.root, book.file)]
-    steps = 0
-    while waiting:
-        steps += 1
-        if steps % _EVERY == 0:
-            budget.check()
-        node, around = waiting.pop()
-        scope = book.take_place(node, around)
-        if scope is None:
-            continue
-        kind = node.type
-        if kind in identifiers:
-            book.meet(node, scope)
-        elif node.child_count:
-            rule = rules.get(kind)
-            inner = scope if rule is None else rule(node, scope, book)
-            waiting.extend((child, inner) for child in reversed(node.children))
-    return book

@@ -4,6 +4,7 @@ import pytest
 
 from mcp_server.features.server import MCPServer
 from mcp_server.features.signature import Unusable
+from tests.mcp_server.asking import ask
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,19 @@ def test_a_server_shows_its_name() -> None:
 def test_at_least_one_thread_is_needed() -> None:
     with pytest.raises(ValueError, match="at least one thread"):
         MCPServer("test", threads=0)
+
+
+async def test_what_was_added_to_a_copy_is_offered_when_it_is_adopted_and_not_before() -> None:
+    server = MCPServer("test")
+    trial = server.copy()
+
+    @trial.tool
+    def greet() -> str:
+        """Greet."""
+        return "hello"
+
+    assert (await ask(server, "tools/list"))["tools"] == []
+    server.adopt(trial)
+    assert [tool["name"] for tool in (await ask(server, "tools/list"))["tools"]] == ["greet"]
+    trial.prompt(greet)
+    assert (await ask(server, "prompts/list"))["prompts"] == []

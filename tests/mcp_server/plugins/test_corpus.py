@@ -12,9 +12,9 @@ from mcp_server.plugins.code.graph import file_imports
 from mcp_server.plugins.code.language import Language
 from mcp_server.plugins.code.metrics import metrics
 from mcp_server.plugins.code.parsing import Parsed, parse
-from mcp_server.plugins.code.scopes import read_names
 from mcp_server.plugins.code.source import Source
 from mcp_server.plugins.code.syntax import syntax_errors
+from mcp_server.plugins.code.uses import read_names
 from tests.mcp_server.plugins.corpus import LEAST, c_files, javascript_files, outlines, python_files, read
 from tests.mcp_server.plugins.python.oracles import (
     complexity_by_ast,

@@ -122,6 +122,11 @@ def test_a_plugin_that_nobody_enabled_is_not_even_imported(package: Package) -> 
             "it could not be loaded: ModuleNotFoundError: No module named 'no_such_module'",
         ),
         ("raise SystemExit(3)", "Plugin", "it could not be loaded: SystemExit: 3"),
+        (
+            "class Panic(BaseException): pass\nraise Panic('at x.rs:1')",
+            "Plugin",
+            "it could not be loaded: Panic: at x.rs:1",
+        ),
         ("", "Plugin", "it could not be loaded: AttributeError: "),
         ("Plugin = 3", "Plugin", "its entry point gives a int, which has no name or no register(server, workspace)"),
         ("def Plugin(): return None", "Plugin", "its entry point gives a NoneType, which has no name"),
@@ -148,18 +153,57 @@ async def test_a_plugin_that_fails_half_way_leaves_nothing_behind(package: Packa
     assert (await ask(server, "prompts/list"))["prompts"] == []
 
 
-def test_a_plugin_whose_names_are_taken_is_left_out(package: Package) -> None:
+async def test_a_plugin_whose_names_are_taken_is_left_out_with_all_that_it_offers(package: Package) -> None:
     package("plugin_good", GOOD, "good_plugin = plugin_good:Plugin")
     server = MCPServer("test")
 
-    @server.tool
-    def good() -> str:
+    @server.resource("good://thing")
+    def mine() -> str:
         """Was here before."""
         return "mine"
 
     loaded = load_plugins(["good_plugin"])
     loaded.register(server)
-    assert loaded.failures == {"good_plugin": "it could not be registered: Unusable: there is a tool good already"}
+    reason = "it could not be registered: Unusable: there is a resource good://thing already"
+    assert loaded.failures == {"good_plugin": reason}
+    assert await names_of(server) == []  # not even the tool that came before the resource
+    assert (await ask(server, "prompts/list"))["prompts"] == []
+
+
+@pytest.mark.parametrize(
+    ("garbled", "problem"),
+    [(b"[mcp_rewind.plugins]\nno equals sign\n", "TypeError"), (b"\xff\xfe", "UnicodeDecodeError")],
+)
+@pytest.mark.parametrize("named", [True, False])
+def test_a_package_whose_entry_points_are_garbled_costs_no_other(
+    package: Package, tmp_path: Path, garbled: bytes, problem: str, named: bool
+) -> None:
+    package("plugin_good", GOOD, "good_plugin = plugin_good:Plugin")
+    package("a_garbled", "", "")
+    about = tmp_path / "a_garbled-1.0.dist-info"
+    (about / "entry_points.txt").write_bytes(garbled)
+    if not named:
+        (about / "METADATA").write_bytes(b"\xff\xfe")
+    with capture_logs() as logs:
+        loaded = load_plugins(["good_plugin", "python_plugin", "garbled_plugin"])
+    assert list(loaded.plugins) == ["good_plugin", "python_plugin"]
+    assert list(loaded.failures) == ["garbled_plugin"]
+    warned = next(line for line in logs if line["log_level"] == "warning")
+    assert warned["package"] == ("a-garbled" if named else "without a name")
+    assert warned["reason"].startswith(problem)
+
+
+def test_of_a_package_that_is_on_the_path_twice_the_first_counts(
+    package: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package("plugin_good", GOOD, "good_plugin = plugin_good:Plugin")
+    about = tmp_path / "later" / "Plugin.Good-0.9.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: Plugin.Good\nVersion: 0.9\n")
+    (about / "entry_points.txt").write_text("[mcp_rewind.plugins]\ngood_plugin = older:Plugin\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "later")])
+    loaded = load_plugins(["good_plugin"])
+    assert (list(loaded.plugins), loaded.failures) == (["good_plugin"], {})
 
 
 def test_two_packages_that_offer_the_same_name_are_both_named(package: Package) -> None:

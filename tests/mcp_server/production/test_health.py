@@ -286,3 +286,8 @@ async def test_plugins_that_could_not_be_loaded_are_named() -> None:
     assert (await report_of(PluginsCheck(dict))).overall_status is HealthStatus.HEALTHY
     report = await report_of(PluginsCheck(lambda: {"c_plugin": "no grammar"}))
     assert (report.overall_status, report.checks[0].message) == ("degraded", "c_plugin: no grammar")
+
+
+async def test_of_several_plugins_all_are_named_however_long_the_reasons_are() -> None:
+    report = await report_of(PluginsCheck(lambda: dict.fromkeys(["one", "two", "three"], "long " * 100)))
+    assert report.checks[0].message.startswith("one, three, two are left out: one: long long")

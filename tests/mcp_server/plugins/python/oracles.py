@@ -11,7 +11,8 @@ from mcp_server.plugins.code.language import FUNCTIONS
 from mcp_server.plugins.code.metrics import metrics
 from mcp_server.plugins.code.outline import outline
 from mcp_server.plugins.code.parsing import Parsed, walk
-from mcp_server.plugins.code.scopes import CLASS, FUNCTION, Scope, read_names
+from mcp_server.plugins.code.scopes import CLASS, FUNCTION, Scope
+from mcp_server.plugins.code.uses import read_names
 from mcp_server.plugins.code.values import FunctionMetrics, Symbol
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

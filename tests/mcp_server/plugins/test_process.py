@@ -1,0 +1,58 @@
+"""Plugins of other packages, in a server as users run it."""
+
+import json
+import os
+from pathlib import Path
+
+import aiohttp
+
+from tests.children import running
+from tests.mcp_server.test_process import socket_to
+from tests.serving import text_of
+
+GOOD = """
+class Plugin:
+    name = "good_plugin"
+    def register(self, server, workspace):
+        @server.tool(read_only=True)
+        def count_files() -> int:
+            "Count the files of the workspace."
+            return len(workspace.walk().files)
+"""
+
+
+def install(site: Path) -> None:
+    """A package with a plugin that works, one that cannot be imported, and one whose tool is there already."""
+    site.mkdir()
+    (site / "plugin_good.py").write_text(GOOD)
+    (site / "plugin_taken.py").write_text(GOOD.replace("count_files", "echo"))
+    (site / "plugin_bad.py").write_text("import no_such_module_" + "x" * 300)
+    about = site / "three_plugins-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: three-plugins\nVersion: 1.0\n")
+    lines = [f"{name}_plugin = plugin_{name}:Plugin" for name in ("good", "taken", "bad")]
+    (about / "entry_points.txt").write_text("\n".join(["[mcp_rewind.plugins]", *lines]))
+
+
+async def test_plugins_of_other_packages_work_and_those_that_fail_are_named_in_health(tmp_path: Path) -> None:
+    install(tmp_path / "site")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "one.py").write_text("x = 1\n")
+    enabled = ["good_plugin", "bad_plugin", "taken_plugin", "python_plugin"]
+    settings = {"enabled_plugins": enabled, "workspace": "files", "metrics_port": 0}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    paths = os.pathsep.join(filter(None, [str(tmp_path / "site"), os.environ.get("PYTHONPATH")]))
+    with running(tmp_path, "--config", "config.json", PYTHONPATH=paths) as child:
+        async with socket_to(child) as socket:
+            await socket.call(1, "count_files")
+            assert text_of(await socket.receive()) == "1"
+            await socket.call(2, "python_outline", path="one.py")
+            assert '"name":"x"' in text_of(await socket.receive())
+        address = child.url.replace("/mcp", "/health")
+        async with aiohttp.ClientSession() as client, client.get(address) as response:
+            report = await response.json()
+    assert response.status == 200
+    (check,) = [check for check in report["checks"] if check["name"] == "plugins"]
+    assert (report["status"], check["status"]) == ("degraded", "degraded")
+    assert check["message"].startswith("bad_plugin, taken_plugin are left out: bad_plugin: it could not be loaded: ")
+    assert "there is a tool echo already" in child.errors
