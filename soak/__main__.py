@@ -20,11 +20,12 @@ from soak.faults import FAULTS
 from soak.frames import FRAMES
 from soak.kills import KILLS
 from soak.memory import MEMORY
+from soak.plugins import PLUGINS
 from soak.prometheus import PROMETHEUS
 from soak.readers import READERS
 from soak.replays import REPLAYS
 
-CAMPAIGNS = (KILLS, FRAMES, FAULTS, REPLAYS, MEMORY, READERS, PROMETHEUS)
+CAMPAIGNS = (KILLS, FRAMES, FAULTS, REPLAYS, MEMORY, READERS, PLUGINS, PROMETHEUS)
 
 
 def main() -> int:

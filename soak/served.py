@@ -10,6 +10,7 @@ from msgspec import Meta
 from mcp_server import MCPServer, ToolError
 
 server = MCPServer("soak")
+_kept: list[bytes] = []
 
 
 @server.tool(read_only=True, idempotent=True)
@@ -53,3 +54,11 @@ async def wait() -> str:
     """Wait until it is cancelled."""
     await asyncio.Event().wait()
     return ""
+
+
+@server.tool(read_only=True)
+async def keep(size: Annotated[int, Meta(ge=0, le=1 << 20)]) -> int:
+    """Hold on to so many bytes for good, where the environment says so: a leak that must be noticed."""
+    if "SOAK_KEEPS" in os.environ:
+        _kept.append(b"x" * size)
+    return len(_kept)

@@ -15,7 +15,7 @@ from mcp_server.plugins.code.parsing import Parsed, parse
 from mcp_server.plugins.code.source import Source
 from mcp_server.plugins.code.syntax import syntax_errors
 from mcp_server.plugins.code.uses import read_names
-from tests.mcp_server.plugins.corpus import LEAST, c_files, javascript_files, outlines, python_files, read
+from soak.corpus import LEAST, files, outlines, read
 from tests.mcp_server.plugins.python.oracles import (
     complexity_by_ast,
     complexity_by_us,
@@ -24,10 +24,10 @@ from tests.mcp_server.plugins.python.oracles import (
     named_by_ast,
     named_by_us,
 )
-from tests.mcp_server.plugins.samples import JS, PYTHON, C, budget
+from tests.mcp_server.plugins.samples import JS, LANGUAGES, PYTHON, C, budget
 
 PARTS = 8
-STDLIB = python_files()
+STDLIB = [found.path for found in files(PYTHON)]
 parts = pytest.mark.parametrize("part", range(PARTS))
 
 
@@ -116,11 +116,9 @@ def test_the_grammar_finds_errors_in_few_files_that_python_takes() -> None:
     assert wrong <= 2
 
 
-@pytest.mark.parametrize(
-    ("language", "files"), [(JS, javascript_files), (C, c_files)], ids=lambda each: getattr(each, "name", "")
-)
-def test_every_file_of_another_language_has_an_outline(language: Language, files: Callable[[], list[Path]]) -> None:
-    found = files()
+@pytest.mark.parametrize("language", [JS, C], ids=lambda language: language.name)
+def test_every_file_of_another_language_has_an_outline(language: Language) -> None:
+    found = [each.path for each in files(language)]
     chosen = found[:: max(1, len(found) // 400)]
     seen = list(outlines(language, chosen))
     assert [(each.path, each.problem) for each in seen if each.problem] == []
@@ -129,13 +127,9 @@ def test_every_file_of_another_language_has_an_outline(language: Language, files
     assert sum(each.symbols for each in seen) > len(seen)
 
 
-@pytest.mark.parametrize(
-    ("language", "files"),
-    [(PYTHON, python_files), (JS, javascript_files), (C, c_files)],
-    ids=lambda each: getattr(each, "name", ""),
-)
-def test_no_tool_raises_on_any_file(language: Language, files: Callable[[], list[Path]]) -> None:
-    found = files()
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.name)
+def test_no_tool_raises_on_any_file(language: Language) -> None:
+    found = [each.path for each in files(language)]
     for path in found[:: max(1, len(found) // 80)]:
         source = read(language, path)
         if source is None:
@@ -149,5 +143,8 @@ def test_no_tool_raises_on_any_file(language: Language, files: Callable[[], list
             == len(source.content.split(b"\n")) - (source.content[-1:] in (b"\n", b""))
         )
         assert 0.0 <= doc_coverage(parsed, budget(), private=True).ratio <= 1.0
-        assert all(each.scope.find(each.key) or True for each in read_names(parsed, budget()).uses)
+        for use in read_names(parsed, budget()).uses:
+            assert source.text(use.start, use.end) == use.key[1]
+            binding = use.scope.find(use.key)
+            assert binding is None or binding.kind
         assert file_imports(parsed, None, budget()).files == 1
