@@ -119,8 +119,8 @@ async def _watching(app: App, workspace: "Workspace") -> AsyncIterator[None]:
         try:
             async for _ in changes(workspace, stop):
                 app.forget("resources/read")
-        except OSError as error:  # the system has no watches left, say: results are kept until their time is over
-            _log.warning("the workspace is not watched", reason=error.strerror or str(error))
+        except (OSError, RuntimeError) as error:  # no watches are left, say: results are kept until their time is over
+            _log.warning("the workspace is not watched", reason=getattr(error, "strerror", None) or str(error))
 
     following = asyncio.create_task(follow())
     try:

@@ -202,4 +202,4 @@ class _Reading:
         asker.close()
 
 
-PLUGINS: Final = Campaign("plugins", "files of each language", 400, 6, run)
+PLUGINS: Final = Campaign("plugins", "files of each language", 250, 6, run)

@@ -1,5 +1,7 @@
 """Plugins of other packages, in a server as users run it."""
 
+import asyncio
+import itertools
 import json
 import os
 from pathlib import Path
@@ -18,6 +20,15 @@ class Plugin:
         def count_files() -> int:
             "Count the files of the workspace."
             return len(workspace.walk().files)
+"""
+
+COUNTING = """
+from itertools import count
+from mcp_server import MCPServer
+server, reads = MCPServer("counting"), count(1)
+@server.resource("reads://count", cacheable=600.0, public=True)
+def number() -> str:
+    return str(next(reads))
 """
 
 
@@ -56,3 +67,24 @@ async def test_plugins_of_other_packages_work_and_those_that_fail_are_named_in_h
     assert (report["status"], check["status"]) == ("degraded", "degraded")
     assert check["message"].startswith("bad_plugin, taken_plugin are left out: bad_plugin: it could not be loaded: ")
     assert "there is a tool echo already" in child.errors
+
+
+async def test_what_was_read_is_read_anew_when_a_file_of_the_workspace_has_changed(tmp_path: Path) -> None:
+    (tmp_path / "counting.py").write_text(COUNTING)
+    (tmp_path / "files").mkdir()
+    settings = {"enabled_plugins": ["c_plugin"], "workspace": "files", "metrics_port": 0}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    with running(tmp_path, "counting.py", "--config", "config.json") as child:
+        async with socket_to(child) as socket, asyncio.timeout(50):
+
+            async def read(id: int) -> str:
+                answer = await socket.ask(id, "resources/read", {"uri": "reads://count"})
+                return str(answer["result"]["contents"][0]["text"])
+
+            assert [await read(id) for id in (1, 2, 3)] == ["1", "1", "1"]
+            for id in itertools.count(4):
+                (tmp_path / "files" / "changed.c").write_text(f"int x{id};\n")
+                await asyncio.sleep(0.1)
+                if await read(id) != "1":
+                    break
+        assert await asyncio.to_thread(child.stop) == 0
