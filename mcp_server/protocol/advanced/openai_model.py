@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from events.codes import INTERNAL_ERROR, OVERLOADED, TIMED_OUT
 from mcp_server.features.validate import clip
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 _NO_KEY: Final = "none"  # the client wants one; endpoints that need none do not look at it
 
+TEXT_LIMIT: Final = 2 * 1024 * 1024
+"""The most characters that all choices may have together: 16 choices of 32768 tokens have about as many."""
+
 
 class MissingExtra(ImportError):
     """A package of an optional extra is not installed; the text says how to get it."""
@@ -28,7 +32,8 @@ class OpenAIModel:
     """A model of an endpoint.
 
     Args:
-        base_url: Where the endpoint is, with its version: ``http://localhost:8000/v1``.
+        base_url: Where the endpoint is, with its version: ``http://localhost:8000/v1``. It holds no user, no password
+            and no query.
         model: What the endpoint calls the model.
         api: ``chat`` sends the prompt as a user's message, ``completions`` as a text to be continued.
         api_key: The key, from your configuration.
@@ -52,9 +57,7 @@ class OpenAIModel:
         timeout: float = 60.0,
         max_retries: int = 2,
     ) -> None:
-        text(base_url, "base_url", 1, 2000)
-        if not base_url.startswith(("http://", "https://")):
-            raise InvalidRequest("base_url must begin with http:// or https://")
+        _check_address(base_url)
         text(model, "model", 1, 256)
         if api not in ("chat", "completions"):
             raise InvalidRequest("api must be chat or completions")
@@ -66,7 +69,7 @@ class OpenAIModel:
         self._client: AsyncOpenAI | None = None
 
     def __repr__(self) -> str:
-        return f"OpenAIModel(model={self._model!r}, api={self._api!r})"  # an address may hold a password
+        return f"OpenAIModel(model={self._model!r}, api={self._api!r})"
 
     async def complete(self, request: CompletionRequest) -> tuple[tuple[Choice, ...], Usage]:
         """All choices in one answer.
@@ -75,17 +78,20 @@ class OpenAIModel:
             ModelFailed: The endpoint refused, failed, or took too long.
             MissingExtra: The package ``openai`` is not installed.
         """
-        create, arguments = self._request(request)
+        create, arguments = await self._request(request)
         with self._told():
             async with asyncio.timeout(self._timeout):
                 answer = await create(**arguments)
-            if not answer.choices:
-                raise ModelFailed(INTERNAL_ERROR, "the endpoint answered without a choice")
+            given = sorted(answer.choices, key=lambda each: int(each.index))[: request.sampling.n]
+            if len(given) < request.sampling.n:
+                raise _too_few(len(given), request.sampling.n)
             choices = tuple(
                 Choice(index, self._text(each, "message"), each.finish_reason or "stop")
-                for index, each in enumerate(sorted(answer.choices, key=lambda each: int(each.index)))
+                for index, each in enumerate(given)
             )
-            return choices, _usage(answer.usage, request.prompt, [choice.text for choice in choices])
+            texts = [choice.text for choice in choices]
+            _check_size(sum(map(len, texts)))
+            return choices, _usage(answer.usage, request.prompt, texts)
 
     async def stream(self, request: CompletionRequest) -> AsyncGenerator[Delta, None]:
         """The pieces as they come. Closing the iterator closes the connection.
@@ -94,9 +100,10 @@ class OpenAIModel:
             ModelFailed: The endpoint refused, failed, took too long, or broke off.
             MissingExtra: The package ``openai`` is not installed.
         """
-        create, arguments = self._request(request)
+        create, arguments = await self._request(request)
         texts: list[str] = []
-        open_, usage = set(range(request.sampling.n)), None
+        size, count = 0, request.sampling.n
+        open_, silent, usage = set(range(count)), set(range(count)), None
         with self._told():
             async with asyncio.timeout(self._timeout):
                 answer = await create(**arguments, stream=True, stream_options={"include_usage": True})
@@ -106,13 +113,18 @@ class OpenAIModel:
                         usage = part.usage or usage
                         for each in part.choices:
                             piece = Delta(self._text(each, "delta"), each.index, each.finish_reason)
+                            if not 0 <= piece.index < count or not (piece.text or piece.finish_reason):
+                                continue
                             texts.append(piece.text)
+                            _check_size(size := size + len(piece.text))
+                            silent.discard(piece.index)
                             if piece.finish_reason:
                                 open_.discard(piece.index)
-                            if piece.index < request.sampling.n and (piece.text or piece.finish_reason):
-                                yield piece
+                            yield piece
             finally:
                 await answer.close()
+            if open_ and open_ == silent and len(open_) < count:
+                raise _too_few(count - len(open_), count)
             if open_:
                 raise ModelFailed(INTERNAL_ERROR, "the endpoint's stream broke off before the text was complete")
         yield Delta(usage=_usage(usage, request.prompt, texts))
@@ -123,9 +135,9 @@ class OpenAIModel:
         if client is not None:
             await client.close()
 
-    def _request(self, request: CompletionRequest) -> tuple[Any, dict[str, Any]]:
+    async def _request(self, request: CompletionRequest) -> tuple[Any, dict[str, Any]]:
         """What sends the request, and with what."""
-        client, sampling = self._opened(), request.sampling
+        client, sampling = await self._opened(), request.sampling
         arguments: dict[str, Any] = {
             "model": self._model,
             "temperature": sampling.temperature,
@@ -145,21 +157,31 @@ class OpenAIModel:
             }
         return client.completions.create, {**arguments, "prompt": request.prompt}
 
-    def _opened(self) -> "AsyncOpenAI":
+    async def _opened(self) -> "AsyncOpenAI":
         if self._client is None:
-            try:
-                from openai import AsyncOpenAI
-            except ImportError:
-                raise MissingExtra(
-                    "models of an endpoint need the package openai: pip install 'mcp-rewind[openai]'"
-                ) from None
-            client = AsyncOpenAI(
-                api_key=self._key, base_url=self._base_url, timeout=self._timeout, max_retries=self._max_retries
-            )
+            client = await asyncio.to_thread(self._new_client)  # the import alone takes a second or more
+            if self._client is not None:
+                return self._client  # another request was faster
             # The client takes these from the environment, where they are meant for OpenAI and not for every endpoint.
             client.admin_api_key = client.organization = client.project = None
             self._client = client
         return self._client
+
+    def _new_client(self) -> "AsyncOpenAI":
+        try:
+            from openai import AsyncOpenAI
+        except ImportError:
+            words = "models of an endpoint need the package openai: pip install 'mcp-rewind[openai]'"
+            raise MissingExtra(words) from None
+        from mcp_server.protocol.advanced.openai_client import bounded_client
+
+        return AsyncOpenAI(
+            api_key=self._key,
+            base_url=self._base_url,
+            timeout=self._timeout,
+            max_retries=self._max_retries,
+            http_client=bounded_client(self._timeout),
+        )
 
     def _text(self, choice: Any, member: str) -> str:
         found = getattr(choice, member, None) if self._api == "chat" else choice
@@ -192,8 +214,8 @@ class OpenAIModel:
         except APIStatusError as error:
             raise self._refused(error.status_code, error.response.headers.get("retry-after"), error.message) from None
         except Exception as error:  # noqa: BLE001 - whatever the client's parsers and sockets raise
-            kind = type(error).__name__
-            raise ModelFailed(INTERNAL_ERROR, f"the endpoint's answer cannot be read ({kind})") from None
+            words = f"the endpoint's answer cannot be read as a completion ({type(error).__name__})"
+            raise ModelFailed(INTERNAL_ERROR, f"{words}: is base_url right, and is the answer not too long?") from None
 
     def _refused(self, status: int, retry_after: str | None, message: str) -> ModelFailed:
         data: dict[str, Any] = {"status": status}
@@ -208,6 +230,36 @@ class OpenAIModel:
 
     def _tries(self) -> str:
         return f" after {self._max_retries + 1} tries" if self._max_retries else ""
+
+
+def _check_address(url: Any) -> None:
+    """Let an address pass that holds no secret: settings and log lines show it.
+
+    Raises:
+        InvalidRequest: It is something else.
+    """
+    text(url, "base_url", 1, 2000)
+    if not url.startswith(("http://", "https://")):
+        raise InvalidRequest("base_url must begin with http:// or https://")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if not host:
+        raise InvalidRequest("base_url must be an address such as http://localhost:8000/v1")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise InvalidRequest("base_url must have no user, password or query: give the key with api_key or api_key_env")
+
+
+def _check_size(characters: int) -> None:
+    if characters > TEXT_LIMIT:
+        raise ModelFailed(INTERNAL_ERROR, f"the endpoint's text has more than {TEXT_LIMIT} characters")
+
+
+def _too_few(given: int, asked: int) -> ModelFailed:
+    words = f"the endpoint gave {given} of {asked} choices"
+    return ModelFailed(INTERNAL_ERROR, f"{words}: if it knows no n, ask for one at a time")
 
 
 def _key(given: str | None, variable: str | None) -> str:

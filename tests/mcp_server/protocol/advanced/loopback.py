@@ -136,6 +136,45 @@ async def babbles(served: Endpoint, request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def one_choice(served: Endpoint, request: web.Request) -> web.StreamResponse:
+    """One choice, however many were asked for; and one that has no place among them."""
+    if served.bodies[-1].get("stream"):
+        response = await begin(request)
+        await send(response, whole(request, [choice(request, -1, "none of yours", None, delta=True)], None))
+        await send(response, whole(request, [choice(request, 0, "one", "stop", delta=True)], None))
+        await send(response, b"[DONE]")
+        return response
+    return web.json_response(whole(request, [choice(request, 0, "one", "stop", delta=False)]))
+
+
+async def a_page(served: Endpoint, request: web.Request) -> web.StreamResponse:
+    return web.Response(text="<html>hello</html>", content_type="text/html")
+
+
+async def packed(served: Endpoint, request: web.Request) -> web.StreamResponse:
+    """Compressed, although nobody asked for that."""
+    response = web.json_response(whole(request, [choice(request, 0, "one", "stop", delta=False)]))
+    response.enable_compression(web.ContentCoding.gzip)
+    return response
+
+
+async def endless(served: Endpoint, request: web.Request) -> web.StreamResponse:
+    """More text than anybody asked for, until the other side leaves."""
+    if not served.bodies[-1].get("stream"):
+        return web.json_response(whole(request, [choice(request, 0, "x" * 3_000_000, "stop", delta=False)]))
+    response = await begin(request)
+    while True:
+        await send(response, whole(request, [choice(request, 0, "x" * 100_000, None, delta=True)], None))
+
+
+async def large(served: Endpoint, request: web.Request) -> web.StreamResponse:
+    """A body that is larger than any text could make it, until the other side leaves."""
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    while True:
+        await response.write(b" " * 1_000_000)
+
+
 def refuses(status: int, message: str = "no", **headers: str) -> Behaviour:
     async def refuse(served: Endpoint, request: web.Request) -> web.StreamResponse:
         told = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -162,6 +162,59 @@ async def test_a_broken_stream_is_an_error_and_not_the_end(behaviour: loopback.B
         assert len(served.bodies) == 1  # a stream that has begun is not begun again
 
 
+@pytest.mark.parametrize("retry_after", ["60", None])
+async def test_an_endpoint_is_asked_again_when_it_says(retry_after: str | None) -> None:
+    async with talking(timeout=2.0) as (served, engine):
+        told = {} if retry_after is None else {"retry_after": retry_after, "retry_after_ms": "soon"}
+        served.behaviours = [loopback.refuses(429, "wait", **told), loopback.answer]
+        if retry_after is None:  # the control: without a word of the endpoint it is asked again in time
+            assert (await soon(engine.complete(asked()))).choices[0].text == "text 0"
+        else:
+            assert (await failure(engine)).code == codes.TIMED_OUT
+            assert len(served.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        (loopback.one_choice, "the endpoint gave 1 of 2 choices: if it knows no n, ask for one at a time"),
+        (loopback.a_page, "cannot be read as a completion"),
+        (loopback.packed, "cannot be read as a completion"),
+        (loopback.endless, "the endpoint's text has more than 2097152 characters"),
+        (loopback.large, "cannot be read as a completion"),
+    ],
+)
+async def test_an_answer_that_is_not_what_was_asked_for_is_an_error(behaviour: loopback.Behaviour, words: str) -> None:
+    async with talking() as (served, engine):
+        served.behaviours = [behaviour]
+        assert words in (await failure(engine, asked(n=2) if behaviour is loopback.one_choice else asked())).message
+        assert len(served.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "words"),
+    [
+        (loopback.one_choice, "the endpoint gave 1 of 2 choices"),
+        (loopback.a_page, "broke off"),
+        (loopback.endless, "the endpoint's text has more than 2097152 characters"),
+        (loopback.large, "broke off"),
+    ],
+)
+async def test_a_stream_that_is_not_what_was_asked_for_is_an_error(behaviour: loopback.Behaviour, words: str) -> None:
+    async with talking() as (served, engine):
+        served.behaviours = [behaviour]
+        told = []
+
+        async def read() -> None:
+            async for piece in engine.stream(asked(n=2) if behaviour is loopback.one_choice else asked()):
+                told.append((piece.index, len(piece.text)))  # noqa: PERF401 # what came before the error counts
+
+        with pytest.raises(ModelFailed, match=words):
+            await soon(read())
+        assert sum(size for _, size in told) <= 2 * 1024 * 1024
+        assert {index for index, _ in told} <= {0}
+
+
 async def test_an_endpoint_that_is_not_there_is_said_to_be_away() -> None:
     async with talking(max_retries=0) as (_, engine):
         engine.register("far", OpenAIModel("http://127.0.0.1:9/v1", "m", max_retries=0))
@@ -179,6 +232,16 @@ async def test_the_key_is_sent_and_never_told(caplog: pytest.LogCaptureFixture) 
     logged = [record.getMessage() + str(record.args) + str(record.exc_info) for record in caplog.records]
     assert logged
     assert not any(KEY in text for text in [*told, repr(model), str(model), *logged])
+
+
+async def test_no_log_line_holds_a_prompt(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with talking() as (_, engine):
+            await engine.complete(asked("a private matter"))
+            assert [piece async for piece in engine.stream(asked("a private matter"))]
+    logged = [record.getMessage() + str(record.args) for record in caplog.records]
+    assert any("HTTP Request: POST" in text for text in logged)  # the control: the client writes lines
+    assert not any("private" in text for text in logged)
 
 
 async def test_the_key_may_come_from_one_variable_and_from_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +270,10 @@ async def test_without_the_package_an_error_says_how_to_get_it(monkeypatch: pyte
     ("options", "words"),
     [
         ({"base_url": "localhost"}, "base_url must begin with http"),
+        ({"base_url": "http://"}, "base_url must be an address such as http://localhost:8000/v1"),
+        ({"base_url": "http://me:pa/ss@localhost/v1"}, "base_url must be an address such as"),
+        ({"base_url": "http://me:pass@localhost/v1"}, "base_url must have no user, password or query: give the key"),
+        ({"base_url": "http://localhost/v1?key=1"}, "base_url must have no user, password or query: give the key"),
         ({"api": "other"}, "api must be chat or completions"),
         ({"timeout": 0}, "timeout must be a number from 0.001 to 3600, not 0"),
         ({"max_retries": 11}, "max_retries must be an integer from 0 to 10, not 11"),
