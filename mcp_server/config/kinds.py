@@ -2,6 +2,7 @@
 
 import difflib
 from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -9,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Pl
 from pydantic_settings import NoDecode
 
 from mcp_server.config.settings import CompletionModel
+from mcp_server.protocol.addresses import check_address
 from operators.policy import Limit
 
 Each = TypeVar("Each", bound=msgspec.Struct)
@@ -35,14 +37,16 @@ def _listed(value: Any) -> Any:
 
 def _limits(value: Any) -> tuple[Limit, ...]:
     found = _structs(value, Limit, "limits")
-    for name, times in Counter(limit.name for limit in found).items():
-        if times > 1:
-            raise ValueError(f"the name {name!r} is given to {times} of them; each needs one of its own")
+    _check_names(limit.name for limit in found)
     return found
 
 
 def _models(value: Any) -> tuple[CompletionModel, ...]:
-    return _structs(value, CompletionModel, "completion_models")
+    found = _structs(value, CompletionModel, "completion_models")
+    for index, model in enumerate(found):
+        check_address(model.base_url, f"`completion_models[{index}].base_url`")
+    _check_names(model.name for model in found)
+    return found
 
 
 def _structs(value: Any, kind: type[Each], setting: str) -> tuple[Each, ...]:
@@ -59,6 +63,12 @@ def _structs(value: Any, kind: type[Each], setting: str) -> tuple[Each, ...]:
         return msgspec.convert(given, tuple[kind, ...], strict=False)  # type: ignore[valid-type]  # it is a type
     except msgspec.ValidationError as error:
         raise ValueError(str(error).replace(" - at `$", f", at `{setting}")) from error
+
+
+def _check_names(names: Iterable[str]) -> None:
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise ValueError(f"the name {name[:64]!r} is given to {times} of them; each needs one of its own")
 
 
 def _decoded(text: str) -> Any:

@@ -38,11 +38,12 @@ class CompletionModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     Attributes:
         name: What clients call it.
-        base_url: Where the endpoint is, with its version: ``http://localhost:8000/v1``.
+        base_url: Where the endpoint is, with its version: ``http://localhost:8000/v1``. It holds no password.
         model: What the endpoint calls it; as ``name`` when empty.
         api: ``chat`` sends a prompt as a user's message, ``completions`` as a text to be continued.
         api_key_env: The environment variable that holds the key; empty for none.
-        timeout: Seconds for a whole answer; of a stream, for each piece.
+        timeout: Seconds for a whole answer with all its retries, 0.001 to 3600; of a stream, for each piece.
+        max_retries: How often a request is sent again when the endpoint is busy or has failed, 0 to 10.
     """
 
     name: str
@@ -51,6 +52,7 @@ class CompletionModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     api: Literal["chat", "completions"] = "chat"
     api_key_env: str = ""
     timeout: float = 60.0
+    max_retries: int = 2
 
 
 class Settings(Struct, frozen=True, kw_only=True):

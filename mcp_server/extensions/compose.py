@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from adapters.sessions import Gate
 from mcp_server.config import Settings, SettingsError
@@ -71,11 +72,13 @@ def _engine(models: "Sequence[CompletionModel]", running: Running | None) -> "Co
     from mcp_server.protocol.advanced import CompletionEngine, OpenAIModel
 
     engine = CompletionEngine()
+    if models and find_spec("openai") is None:
+        raise SettingsError("completion_models: they need the package openai: pip install 'mcp-rewind[openai]'")
     for each in models:
-        named = each.model or each.name
+        bounds: dict[str, Any] = {"timeout": each.timeout, "max_retries": each.max_retries}
         try:
             key = each.api_key_env or None
-            model = OpenAIModel(each.base_url, named, each.api, api_key_env=key, timeout=each.timeout)
+            model = OpenAIModel(each.base_url, each.model or each.name, each.api, api_key_env=key, **bounds)
             engine.register(each.name, model)
         except InvalidRequest as error:
             raise SettingsError(f"completion_models: {each.name[:64]!r}: {error}") from error

@@ -95,13 +95,17 @@ async def test_a_server_uses_what_its_environment_names_and_health_tells_of_it(
     [
         ('[{"name": "big"}]', "completion_models"),
         ('[{"name": "big", "base_url": "nowhere"}]', "must begin with http"),
+        ('[{"name": "big", "base_url": "http://me:hidden@x/v1"}]', "must have no user, password or query"),
         ('[{"name": "big", "base_url": "http://x", "api_key_env": "NOT_THERE"}]', "NOT_THERE"),
+        ('[{"name": "big", "base_url": "http://x", "max_retries": 11}]', "max_retries must be an integer from 0 to 10"),
+        ('[{"name": "big", "base_url": "http://x"}, {"name": "big", "base_url": "http://y"}]', "given to 2 of them"),
     ],
 )
 def test_a_model_that_cannot_be_offered_is_told_in_one_line(tmp_path: Path, models: str, told: str) -> None:
     with running(tmp_path, MCP_COMPLETION_MODELS=models) as child:
         assert child.wait() == 2
         assert told in child.errors
+        assert "hidden" not in child.errors
         assert child.errors.count("\n") == 1
 
 

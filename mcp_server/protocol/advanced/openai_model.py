@@ -5,10 +5,10 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from events.codes import INTERNAL_ERROR, OVERLOADED, TIMED_OUT
 from mcp_server.features.validate import clip
+from mcp_server.protocol.addresses import check_address
 from mcp_server.protocol.advanced.model import ModelFailed
 from mcp_server.protocol.advanced.request import CompletionRequest
 from mcp_server.protocol.advanced.response import Choice, Delta, Usage
@@ -57,7 +57,7 @@ class OpenAIModel:
         timeout: float = 60.0,
         max_retries: int = 2,
     ) -> None:
-        _check_address(base_url)
+        check_address(base_url, "base_url")
         text(model, "model", 1, 256)
         if api not in ("chat", "completions"):
             raise InvalidRequest("api must be chat or completions")
@@ -230,26 +230,6 @@ class OpenAIModel:
 
     def _tries(self) -> str:
         return f" after {self._max_retries + 1} tries" if self._max_retries else ""
-
-
-def _check_address(url: Any) -> None:
-    """Let an address pass that holds no secret: settings and log lines show it.
-
-    Raises:
-        InvalidRequest: It is something else.
-    """
-    text(url, "base_url", 1, 2000)
-    if not url.startswith(("http://", "https://")):
-        raise InvalidRequest("base_url must begin with http:// or https://")
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        parts, host = urlsplit(""), None
-    if not host:
-        raise InvalidRequest("base_url must be an address such as http://localhost:8000/v1")
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise InvalidRequest("base_url must have no user, password or query: give the key with api_key or api_key_env")
 
 
 def _check_size(characters: int) -> None:
