@@ -68,15 +68,19 @@ class Session:
         principal: Who is calling.
         pending: The requests that came and are owed an answer, by id.
         apart: What else came and is owed one, by identity.
+        is_part: Whether its requests are parts of one that was let in before.
     """
 
-    __slots__ = ("_gate", "_room", "apart", "closed", "id", "outlet", "peer", "pending", "principal")
+    __slots__ = ("_gate", "_room", "apart", "closed", "id", "is_part", "outlet", "peer", "pending", "principal")
 
-    def __init__(self, gate: "Gate", id: SessionId, peer: str, principal: str, outlet: Outlet) -> None:
+    def __init__(
+        self, gate: "Gate", id: SessionId, peer: str, principal: str, outlet: Outlet, *, is_part: bool = False
+    ) -> None:
         self.id = id
         self.peer = peer
         self.principal = principal
         self.outlet = outlet
+        self.is_part = is_part
         self.pending: dict[RequestId, Message] = {}
         self.apart: dict[int, Apart] = {}
         self.closed = False
@@ -91,7 +95,7 @@ class Session:
             if request in self.pending:
                 return self._repeated(raw, fact.origin)
             gate = self._gate
-            if gate.in_flight >= gate.window:
+            if gate.in_flight >= gate.window and (gate.window or not self.is_part):
                 return self.owe(RequestOverflowed(fact.origin, fact.message, gate.in_flight, gate.retry_after))
             gate.in_flight += 1
             self.pending[request] = fact.message  # type: ignore[index]  # a request has an id
@@ -175,7 +179,8 @@ class Gate:
 
     Attributes:
         in_flight: Requests that came and are owed an answer.
-        window: The most of those; one that comes on top is refused.
+        window: The most of those; one that comes on top is refused. When it is 0, the server drains: what was let in
+            may go on, and so may the parts of it.
         retry_after: Seconds after which a refused client is told to try again.
     """
 
@@ -204,7 +209,7 @@ class Gate:
     ) -> Session:
         """Begin a session; see :class:`SessionOpened`."""
         at = self.clock()
-        session = Session(self, new_session_id(at), peer, principal, outlet)
+        session = Session(self, new_session_id(at), peer, principal, outlet, is_part=bool(parent))
         self.sessions[session.id] = session
         _log.info("session opened", extra={"session": session.id, "transport": transport, "trace": trace})
         if self.journal.failure is None:

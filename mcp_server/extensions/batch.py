@@ -19,19 +19,30 @@ from mcp_server.features.encode import to_json
 from mcp_server.protocol import JsonRpcRequest
 from mcp_server.protocol.advanced import BatchProcessor, BatchRequest
 
+ANSWERS_LIMIT: Final = 8 * 1024 * 1024
+"""The most bytes that the answers of a batch may have together: they go out as one message."""
+
 _APART: Final = (MessageMalformed, RequestOverflowed)
 
 
 class Answers:
-    """The way out of a batch: each answer goes to the task that asked."""
+    """The way out of a batch: each answer goes to the task that asked.
 
-    def __init__(self) -> None:
+    Attributes:
+        left: Bytes that answers may still have; none or fewer once there were too many.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[object, asyncio.Future[bytes]] = {}
+        self._over = False
 
     def expect(self, fact: Observed) -> asyncio.Future[bytes]:
         """Wait for the answer to ``fact``; empty when there will be none."""
         waiting = self._waiting[_key(fact)] = self._loop.create_future()
+        if self._over:
+            waiting.set_result(b"")
         return waiting
 
     def deliver(self, fact: Observed, decision: Decided, frame: bytes) -> None:
@@ -48,6 +59,7 @@ class Answers:
 
     def close(self, _reason: str) -> None:
         """Nobody is answered any more."""
+        self._over = True
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_result(b"")
@@ -79,7 +91,7 @@ class Batches:
             CallRefused: It is malformed; nothing of it was done.
         """
         batch = BatchRequest.from_json(call.params)
-        answers = Answers()
+        answers = Answers(ANSWERS_LIMIT)
         parent = self._gate.sessions.get(call.session)
         peer = parent.peer if parent is not None else ""
         session = self._gate.open("batch", peer, call.principal, answers, parent=call.session, version=call.version)
@@ -97,6 +109,10 @@ class Batches:
 
 async def _ask(session: Session, answers: Answers, request: JsonRpcRequest) -> Any:
     """One request on its way through the chain: its result, or its error raised."""
+    if answers.left <= 0:
+        raise CallRefused(
+            codes.ABORTED, "it was not carried out: the answers before it are as long as a batch may have"
+        )
     named = {} if request.id is None else {"id": request.id}
     fact = session.read(to_json({"jsonrpc": "2.0", **named, "method": request.method, "params": request.params}))
     if request.id is None:
@@ -110,7 +126,11 @@ async def _ask(session: Session, answers: Answers, request: JsonRpcRequest) -> A
             session.leave(fact.origin.request)
         raise
     if not frame:
-        raise CallRefused(codes.ABORTED, "the request was cancelled")
+        raise CallRefused(codes.ABORTED, "the request was cancelled, or the session of the batch has ended")
+    answers.left -= len(frame)
+    if answers.left < 0:
+        problem = f"it was carried out, and its answer left out: those of a batch have at most {ANSWERS_LIMIT} bytes"
+        raise CallRefused(codes.INTERNAL_ERROR, f"{problem}; send it by itself")
     body = parse(frame)
     if "error" in body:
         error = body["error"]

@@ -6,9 +6,11 @@ import pytest
 from events import codes
 from events.decided import CallDispatched, PermitAsked, RequestCancelled
 from events.observed import NotificationReceived, SessionClosed, SessionOpened
+from mcp_server.extensions.batch import Answers
 from operators.policy import Limit
 from operators.versions import LATEST_LEGACY, MODERN
 from replay.replay import verify
+from tests.facts import request
 from tests.serving import Served, call_params, serving, soon
 
 ITEMS: list[dict[str, Any]] = [
@@ -137,6 +139,47 @@ async def test_what_cannot_be_in_a_batch_fails_alone() -> None:
         assert outcomes({"responses": answer["result"]["responses"][:1]}) == [(1, codes.INVALID_REQUEST)]
         assert answer["result"]["responses"][1]["result"] == {}
         assert served.recorded(SessionOpened)[1].version == LATEST_LEGACY
+
+
+async def test_the_answers_of_a_batch_have_a_bound_together() -> None:
+    async with serving() as served, served.socket() as socket:
+        sizes = [3_000_000, 4_000_000, 3_000_000, 1, 1]
+        items = [
+            {"id": id, "method": "tools/call", "params": call_params("big", size=size)} for id, size in enumerate(sizes)
+        ]
+        answer = await socket.ask(7, "batch", batch(*items, parallel=False))
+        found = outcomes(answer["result"])
+        assert found == [(0, None), (1, None), (2, codes.INTERNAL_ERROR), (3, codes.ABORTED), (4, codes.ABORTED)]
+        assert "its answer left out" in answer["result"]["responses"][2]["error"]["message"]
+        assert len(served.recorded(CallDispatched)) == 5  # with the handshake: the last two were not carried out
+        assert (await socket.ask(8, "ping"))["result"] == {}
+
+
+async def test_a_client_that_leaves_cancels_its_batch() -> None:
+    async with serving() as served:
+        item = {"id": 1, "method": "tools/call", "params": call_params("act", gate="a")}
+        asking = asyncio.create_task(served.modern(7, "batch", batch(item)))
+        await soon(served.tools.begun["a"].wait())
+        asking.cancel()
+        await soon(served.tools.stopped["a"].wait())
+        await served.until(SessionClosed)
+        assert len(await served.until(RequestCancelled, 2)) == 2
+        assert served.app.gate.in_flight == 0
+
+
+async def test_the_answers_of_a_session_that_ended_are_waited_for_by_nobody() -> None:
+    answers, fact = Answers(1), request(1, "ping")
+    waiting = answers.expect(fact)
+    answers.close("lost")
+    assert (await soon(waiting), await soon(answers.expect(fact))) == (b"", b"")
+
+
+async def test_an_array_is_no_batch() -> None:
+    async with serving() as served, served.socket() as socket:
+        text = '[{"jsonrpc":"2.0","id":1,"method":"ping"}]'
+        await socket.send(text)
+        assert (await socket.receive())["error"]["code"] == codes.INVALID_REQUEST
+        assert (await served.post(text.encode())).code == codes.INVALID_REQUEST
 
 
 async def test_batches_can_be_turned_off() -> None:
