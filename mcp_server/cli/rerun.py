@@ -15,9 +15,11 @@ from mcp_server.cli.text import clean, clipped, many, to_json, value_text
 from mcp_server.config import Settings
 from mcp_server.extensions.compose import NEED_A_SERVER, extended
 from mcp_server.extensions.extended import Extended
+from mcp_server.protocol.advanced.request import DEFAULT_MODEL
 from replay.calls import RecordedCall, error_value, recorded_calls
 from replay.difference import Difference, differences, readable
 
+_GENERATE: Final = "completion/generate"
 _SECONDS: Final = 300.0
 _CLIP: Final = 200
 _SAME: Final = "same"
@@ -34,7 +36,7 @@ def rerun(reader: SqliteReader, session: str | None, arguments: argparse.Namespa
         for call in recorded_calls(records):
             found: list[Difference] = []
             verdict = _SKIPPED
-            if call.method not in NEED_A_SERVER and consent.given(call):
+            if _can_be_made(call) and consent.given(call):
                 again = runner.run(_result(catalogue, call))
                 found = list(differences(call.result, again, ignored=arguments.ignore))
                 verdict = _CHANGED if found else _SAME
@@ -44,6 +46,22 @@ def rerun(reader: SqliteReader, session: str | None, arguments: argparse.Namespa
                 _tell(output, call, found)
     output.say(_summary(counts), "red" if counts[_CHANGED] else "green")
     return DIFFERS if counts[_CHANGED] else OK
+
+
+def _can_be_made(call: RecordedCall) -> bool:
+    """Whether there is something to call: no server runs here, and of models there is only the one that comes along."""
+    if call.method == _GENERATE:
+        return bool(call.params.get("model", DEFAULT_MODEL) == DEFAULT_MODEL)
+    return call.method not in NEED_A_SERVER
+
+
+def _params(call: RecordedCall) -> dict[str, Any]:
+    """The parameters; a text is drawn with the seed that it was drawn with, also when that was not asked for."""
+    drawn = call.result.get("result")
+    sampling = call.params.get("sampling", {})
+    if call.method != _GENERATE or not isinstance(drawn, dict) or not isinstance(sampling, dict):
+        return call.params
+    return {**call.params, "sampling": {**sampling, "seed": drawn.get("seed")}}
 
 
 def _catalogue(target: str) -> Extended:
@@ -69,7 +87,8 @@ class _Consent:
         self._asks = sys.stdin.isatty() and sys.stderr.isatty()
 
     def given(self, call: RecordedCall) -> bool:
-        if self._everything or self._catalogue.is_idempotent(call.method, call.name):
+        acts = call.method != _GENERATE and not self._catalogue.is_idempotent(call.method, call.name)
+        if self._everything or not acts:
             return True
         if call.name not in self._answers:
             self._answers[call.name] = self._ask(call) if self._asks else self._warn(call)
@@ -107,7 +126,7 @@ async def _result(catalogue: Extended, recorded: RecordedCall) -> dict[str, Any]
         recorded.request,
         recorded.principal,
         recorded.method,
-        recorded.params,
+        _params(recorded),
         recorded.version,
     )
     try:

@@ -1,18 +1,22 @@
 """``mcp-rewind replay``: exit codes, reports, and calling again."""
 
+import asyncio
 import json
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 from msgspec.structs import replace
 
+from adapters.memory_log import MemoryLog
 from adapters.sqlite_writer import Store
 from events.decided import ErrorReady
 from events.event import Decided, Step
 from events.record import TOPIC
 from tests.mcp_server.cli.conftest import Run, history
 from tests.replay.live import ONE, TWO, Live, altered
+from tests.serving import serving
 
 
 @pytest.fixture
@@ -166,6 +170,25 @@ def test_a_user_is_asked_on_a_terminal(run: Run, calls: str, tmp_path: Path, mon
         monkeypatch.setattr("sys.stdin.readline", lambda answer=answer: answer)
         assert "call write again" in run(*where).err
         assert (tmp_path / "seen").exists() is called
+
+
+def test_a_completion_is_made_again_with_the_seed_that_was_drawn(run: Run, tmp_path: Path) -> None:
+    async def recorded() -> MemoryLog:
+        log = MemoryLog()
+        async with serving(log) as served, served.socket() as socket:
+            asked: list[dict[str, Any]] = [{}, {"model": "template", "sampling": {"n": 2}}, {"model": "far"}]
+            for id, params in enumerate(asked):
+                await socket.ask(id, "completion/generate", {"prompt": "The server", **params})
+        return log
+
+    store = Store(tmp_path / "texts.db")
+    store.add([[(row.session, row.version, TOPIC, row.state)] for row in asyncio.run(recorded()).reader().records()])
+    store.close()
+    where = ("--store", f"sqlite:///{tmp_path}/texts.db", "--json")
+    assert run("replay", "last", *where).code == 0
+    found = [json.loads(line) for line in run("replay", "last", "--rerun", *where).lines]
+    told = [row["verdict"] for row in found if row["method"] == "completion/generate"]
+    assert told == ["same", "same", "skipped"]  # of endpoints nothing is known here
 
 
 def test_a_server_that_is_not_there_is_named(run: Run, calls: str) -> None:
