@@ -6,7 +6,7 @@ from enum import Enum
 from itertools import islice
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
-from events.codes import INVALID_PARAMS
+from events.codes import INTERNAL_ERROR, INVALID_PARAMS
 from mcp_server.calls import Call, CallRefused, Teller
 from mcp_server.features.envelope import Frame
 from mcp_server.features.running import Runner
@@ -28,16 +28,31 @@ class Completion:
             if not 1 <= len(self._names) <= 2:
                 raise Unusable("it takes what was typed, and the other arguments if it likes")
         self._runner = Runner(function, signature.context, frame.threads)
+        self._limit = frame.result_limit
 
     async def values(self, typed: str, settled: dict[str, str], call: Call, teller: Teller) -> list[str]:
-        """Everything that the argument could be, as the function says."""
+        """Everything that the argument could be, as the function says: 10,000 values at most.
+
+        Raises:
+            CallRefused: The function returned something else, or those that are sent have too many bytes.
+        """
         found = await self._runner.run(dict(zip(self._names, (typed, settled), strict=False)), call, teller)
-        return [str(value) for value in islice(found, _MOST * 100)]
+        if isinstance(found, str | bytes) or not isinstance(found, Iterable):
+            kind = type(found).__name__
+            raise CallRefused(INTERNAL_ERROR, f"the completion is to return the values as a list, and returned {kind}")
+        values = [str(value) for value in islice(found, _MOST * 100)]
+        size = sum(len(value.encode(errors="replace")) for value in values[:_MOST])
+        if size > self._limit:
+            problem = f"the values of the completion have {size} bytes; at most {self._limit} are sent"
+            raise CallRefused(INTERNAL_ERROR, problem)
+        return values
 
 
 def choices(hint: Any) -> list[str]:
-    """What a value of this type can be, when there are only so many: those of a ``Literal`` or an ``Enum``."""
+    """What a value of this type can be, when there are only so many: of a ``Literal``, an ``Enum`` or a ``bool``."""
     hint = without_notes(hint)
+    if hint is bool:
+        return ["true", "false"]
     if get_origin(hint) is Literal:
         return [str(choice) for choice in get_args(hint) if choice is not None]
     if get_origin(hint) in (Union, types.UnionType):

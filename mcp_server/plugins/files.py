@@ -66,6 +66,10 @@ def offer_files(server: MCPServer, workspace: Workspace) -> None:
             problem = f"{path} is no UTF-8 text: byte {error.start} is wrong"
             raise CallRefused(INVALID_PARAMS, problem) from error
 
+    @server.completion(URI, "path")
+    def paths(typed: str) -> list[str]:
+        return [found.path for found in workspace.walk("", ()).files if found.path.startswith(typed)]
+
     @server.tool(title="List the files of the workspace", read_only=True, idempotent=True, open_world=False)
     def workspace_files(
         folder: Annotated[str, Meta(max_length=1024)] = "",

@@ -1,9 +1,10 @@
+import itertools
 from enum import Enum
 from typing import Any, Literal
 
 import pytest
 
-from events.codes import INVALID_PARAMS, RESOURCE_NOT_FOUND
+from events.codes import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND
 from mcp_server.calls import CallRefused
 from mcp_server.context import Context
 from mcp_server.features.server import MCPServer
@@ -64,6 +65,48 @@ async def test_a_function_may_look_at_the_other_arguments(server: MCPServer) -> 
     ref = {"type": "ref/resource", "uri": "shop://{city}/{street}"}
     assert (await complete(server, "street", "Am", **ref))["values"] == ["Bonn Am alice"]
     assert (await complete(server, "city", "B", **ref))["values"] == []
+
+
+@pytest.mark.parametrize("version", [OLD, NEW])
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("word", "is to return the values as a list, and returned str"),
+        (None, "is to return the values as a list, and returned NoneType"),
+        (["x" * 5000], "the values of the completion have 5000 bytes; at most 4000 are sent"),
+    ],
+)
+async def test_a_function_that_returns_no_list_of_values_is_told(version: str, value: Any, problem: str) -> None:
+    server = MCPServer("test", result_limit=4000)
+
+    @server.prompt
+    def paint(what: str) -> str:
+        return what
+
+    @server.completion("paint", "what")
+    def things(typed: str) -> Any:
+        return value
+
+    with pytest.raises(CallRefused) as refused:
+        await complete(server, "what", "", version)
+    assert refused.value.code == INTERNAL_ERROR
+    assert problem in refused.value.message
+
+
+async def test_a_function_without_an_end_is_left_after_ten_thousand_values() -> None:
+    server = MCPServer("test")
+
+    @server.prompt
+    def paint(what: str, bright: bool = True) -> str:
+        return what
+
+    @server.completion("paint", "what")
+    def things(typed: str) -> Any:
+        return itertools.count()
+
+    found = await complete(server, "what", "")
+    assert (found["total"], found["hasMore"], found["values"][:2]) == (10_000, True, ["0", "1"])
+    assert (await complete(server, "bright", "T"))["values"] == ["true"]
 
 
 async def test_what_is_not_there_cannot_be_completed(server: MCPServer) -> None:

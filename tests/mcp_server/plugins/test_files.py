@@ -78,6 +78,13 @@ async def test_the_list_can_be_of_a_folder_or_of_an_ending(server: MCPServer) ->
     assert "the folder c is not served" in await refused(server, "workspace_files", folder="c")
 
 
+async def test_a_path_is_completed_while_it_is_typed(server: MCPServer) -> None:
+    ref = {"type": "ref/resource", "uri": "workspace://{+path}"}
+    for typed, found in (("b/", ["b/c d.js", "b/z.py", "b/é.h"]), ("a", ["a.py"]), ("../", [])):
+        answer = await ask(server, "completion/complete", {"ref": ref, "argument": {"name": "path", "value": typed}})
+        assert answer["completion"]["values"] == found
+
+
 def test_types_of_sources_that_systems_do_not_know_are_known() -> None:
     assert mime_type("a/b.mjs") == "text/javascript"
     assert mime_type("LICENSE") == "text/plain"
