@@ -14,8 +14,6 @@ def shown(name: str, value: Any) -> Any:
     """The value of a setting as JSON has it, with what is secret hidden."""
     if isinstance(value, SecretStr):
         return address(value.get_secret_value()) if name.endswith("_url") else HIDDEN
-    if name == "completion_models":  # an address may have a password in it
-        return [{**msgspec.to_builtins(each), "base_url": address(each.base_url)} for each in value]
     return to_jsonable_python(value, fallback=msgspec.to_builtins)
 
 

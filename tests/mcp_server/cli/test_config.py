@@ -53,8 +53,6 @@ def test_secrets_are_not_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("DATABASE_URL", f"postgresql://{HIDDEN}:{HIDDEN}@db:5432/mcp?sslpassword={HIDDEN}")
     monkeypatch.setenv("REDIS_URL", f"redis://:{HIDDEN}/x@redis:6379")
     monkeypatch.setenv("MCP_ADMIN_TOKEN", HIDDEN)
-    model = {"name": "own", "base_url": f"http://me:{HIDDEN}@localhost:8000/v1"}
-    monkeypatch.setenv("MCP_COMPLETION_MODELS", json.dumps([model]))
     for form in ((), ("--json",)):
         code, out, err = run("config", *form)
         assert code == 0
@@ -62,6 +60,17 @@ def test_secrets_are_not_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     rows = found(run("config", "--json").out)
     assert rows["jwt_secret_key"]["value"] == rows["redis_url"]["value"] == "***"
     assert rows["database_url"]["value"] == "postgresql://***@db:5432/mcp?***"
+
+
+def test_an_address_of_a_model_with_a_password_is_refused_and_not_repeated(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = {"name": "own", "base_url": f"http://me:{HIDDEN}@localhost:8000/v1"}
+    monkeypatch.setenv("MCP_COMPLETION_MODELS", json.dumps([model]))
+    code, out, err = run("config")
+    assert (code, out) == (2, "")
+    assert "must have no user, password or query" in err
+    assert HIDDEN not in err
 
 
 def test_a_wrong_setting_is_named_in_one_line(run: Run, tmp_path: Path) -> None:
