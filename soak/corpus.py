@@ -63,7 +63,7 @@ def files(language: Language, more: Sequence[Path] = ()) -> list[Found]:
         # What is installed beside the standard library is none of it.
         "python": ([_STDLIB], {"site-packages"}),
         "js": ([*_NODE, *packages], set()),
-        "c": ([*_HEADERS, *packages], {"c++", "llvm", "llvm-14"}),
+        "c": ([*packages, *_HEADERS], {"c++", "llvm", "llvm-14", "node"}),  # C++, by their names C
     }[language.name]
     found = (Found(path, place) for place in [*given, *places] if place.is_dir() for path in sorted(place.rglob("*")))
     wanted = (

@@ -24,6 +24,9 @@ TOOLS: Final = ("outline", "syntax_errors", "metrics", "imports", "doc_coverage"
 MOST_GROWTH: Final = SLOTS * 500 << 20
 """What the docs say that reading files may take, in bytes."""
 
+BOUNDED: Final = ("levels deep", "too much syntax for one file; cut it up")
+"""How the words end with which a file is refused. Of 6,000 files one is: a table of numbers, 8,194 levels deep."""
+
 GRACE: Final = 3.0
 """How many times its bound a call may take: the machine may be busy with something else."""
 
@@ -80,6 +83,7 @@ class _Reading:
         self._validators: dict[str, Any] = {}
         self._times: dict[str, list[float]] = defaultdict(list)
         self._before = 0
+        self._refused: set[str] = set()
         self.sample: spoiled.Sample | None = None
         self._done = 0
 
@@ -92,6 +96,9 @@ class _Reading:
         await asyncio.gather(*(self._take(asker, waiting) for asker in askers))
         for asker in askers:
             asker.close()
+        self._outcome.counts["files refused"] = len(self._refused)
+        if len(self._refused) > len(self._folder.copied) / 100:
+            self._outcome.violation(f"too many files are refused: {', '.join(sorted(self._refused))}")
         for language in LANGUAGES if not self._setting.short else ():  # a few files say nothing about times
             for tool in TOOLS:
                 times = self._times[f"{language.name}_{tool}"]
@@ -158,6 +165,9 @@ class _Reading:
             self._outcome.violation(f"{tool} {arguments}: the server grew by {grown / 1e6:.0f} MB")
         if heard.seconds > GRACE * FOLDER_SECONDS:
             self._outcome.violation(f"{tool} {arguments}: it took {heard.seconds:.1f} s")
+        if heard.said.endswith(BOUNDED):
+            self._refused.add(arguments["path"])
+            return None
         if heard.said:
             self._outcome.violation(f"{tool} {arguments}: {heard.said}")
             return None

@@ -48,7 +48,11 @@ def _comprehension(node: "Node", scope: Scope, book: Book) -> Scope:
 
 
 def _assigned(node: "Node", scope: Scope, book: Book) -> Scope:
-    _bind_targets(node.child_by_field_name("left"), "variable", scope, book)
+    left = node.child_by_field_name("left")
+    # ``name: int`` binds the name, ``(name): int`` does not (Python's reference, annotated assignment statements).
+    in_brackets = left is not None and left.type == "tuple_pattern" and node.child_by_field_name("type") is not None
+    if not in_brackets or node.child_by_field_name("right") is not None:
+        _bind_targets(left, "variable", scope, book)
     return scope
 
 

@@ -115,3 +115,13 @@ def test_a_member_is_found_by_its_name_and_said_to_be_unsure() -> None:
 
 def test_a_name_that_the_file_does_not_define_has_no_definition_in_it() -> None:
     assert defined(PYTHON, "print(1)", (1, 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("statement", "binds"),
+    [("x: int", True), ("(x): int", False), ("(x): int = 1", True), ("(x) = 1", True), ("x: int = 1", True)],
+)
+def test_an_annotation_of_a_name_in_brackets_binds_nothing(statement: str, binds: bool) -> None:
+    code = f"x = 0\ndef f():\n    {statement}\n    return x\n"
+    (place, *_) = defined(PYTHON, code, (4, 12))
+    assert place.line == (3 if binds else 1)
