@@ -29,6 +29,10 @@ class Budget:
         self._late = time.monotonic() + seconds
         self._cancelled = cancelled
 
+    def begin(self) -> None:
+        """Count from now: what was spent on waiting for a turn is no work."""
+        self._late = time.monotonic() + self._seconds
+
     def spent(self) -> bool:
         """Whether it is time to stop."""
         return time.monotonic() > self._late or self._cancelled()

@@ -43,7 +43,7 @@ class Desk:
         return self._workspace
 
     async def work(self, budget: Budget, job: Callable[[], T]) -> T:
-        """Do a job in one of the threads for source code, when it is its turn.
+        """Do a job in one of the threads for source code, when it is its turn; its time begins then.
 
         Raises:
             ToolError: Its turn did not come in time.
@@ -52,6 +52,7 @@ class Desk:
         def turn() -> T:
             if budget.spent():
                 raise ToolError("the server is busy with other source code; try again")
+            budget.begin()
             return job()
 
         return await _threads.run(turn)

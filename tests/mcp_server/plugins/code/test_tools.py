@@ -122,6 +122,13 @@ async def test_what_cannot_be_begun_in_time_is_told_so_and_takes_no_thread_of_ot
     assert (await told(server, "js_outline", code="let x"))["symbols"][0]["name"] == "x"
 
 
+async def test_the_time_of_a_call_begins_with_its_turn() -> None:
+    budget = Budget(1000.0)
+    budget._late -= 900.0  # so long it waited
+    assert budget.left() <= 100.0
+    assert await Desk(PYTHON, None).work(budget, budget.left) > 500.0
+
+
 async def test_only_so_many_files_are_worked_on_at_once() -> None:
     here, gate, begun = Desk(PYTHON, None), threading.Event(), threading.Semaphore(0)
 
