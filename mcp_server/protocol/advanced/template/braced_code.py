@@ -18,6 +18,7 @@ from mcp_server.protocol.advanced.template.point import (
     with_names,
 )
 from mcp_server.protocol.advanced.template.scan import Open, closers, indent_of, scan
+from mcp_server.protocol.advanced.template.values import values
 
 _MIDDLES: Final = {
     "javascript": ("", " null", " 1", "()", " const item of items", " example", " = null", ": null", " while (false)"),
@@ -28,7 +29,7 @@ _MIDDLES: Final = {
 _FUNCTION: Final = {
     "javascript": re.compile(
         r"(?:function\s*\*?\s*(?P<name>\w*)\s*\((?P<params>[^{]*)\)"
-        r"|(?:(?P<bound>\w+)\s*=\s*)?(?:async\s*)?(?:\((?P<arrow>[^{}]*)\)|(?P<one>\w+))\s*=>"
+        r"|(?:(?P<bound>\w+)\s*=\s*)?(?:async\s*)?(?:\((?P<arrow>[^{}()]*)\)|(?P<one>\w+))\s*=>"
         r"|^[ \t]+(?:async\s+|static\s+|get\s+|set\s+)*(?!(?:if|for|while|switch|catch|with)\b)(?P<method>[\w#]+)\s*"
         r"\((?P<given>[^(){}]*)\))\s*\{$",
         re.MULTILINE,
@@ -41,8 +42,14 @@ _FUNCTION: Final = {
 }
 _CLASS: Final = {
     "javascript": re.compile(r"\bclass\s+(\w+)[^{}()]*\{$"),
-    "c": re.compile(r"\bstruct\s+(\w+)\s*\{$"),
+    "c": re.compile(r"\bstruct\s*(\w*)\s*\{$"),
 }
+_ENDS: Final = {"javascript": ("", ";"), "c": ("", ";", " record;")}
+"""What may follow the last bracket: in C a ``typedef`` needs a name."""
+
+_ARROW: Final = re.compile(
+    r"(?:(?P<bound>\w+)\s*=\s*)?(?:\basync\s+)?(?:\((?P<params>[^()]*)\)|(?P<one>\b\w+))\s*=>\s*\Z"
+)
 _MOST: Final = 2
 
 
@@ -52,17 +59,31 @@ def points(language: str, text: str) -> Iterator[Point]:
     if not state.brackets and not state.quote and typed_indent(text) is not None and parses(language, text):
         yield Point("", "top")
         return
+    if arrow := _arrow(text):
+        yield arrow
+        return
     inner, outer = _split(state)
     found = 0
     for middle, end in islice(product(_middles(language, text, state), (";", "", " {")), attempts(text)):
         bridge = middle + closers(inner) + end
         if end == ";" and text.rstrip()[-1:] in ("{", "}", ";", "") and not bridge[:-1]:
             continue  # an empty statement is allowed there, and nobody writes one
+        if end == " {" and (text + middle).rstrip().endswith("="):
+            continue  # what follows would be a block to the reader, and an object to the parser
         for point in _seen(language, text, bridge, outer):
             found += 1
             yield point._replace(weight=point_weight(found))
-        if found >= _MOST:
+        if found >= _MOST or (found and not bridge and text.rstrip().endswith("{")):
             return
+
+
+def _arrow(text: str) -> Point | None:
+    """The value of an arrow function that the text ends with, when the rest of the text is whole."""
+    match = _ARROW.search(text)
+    if match is None or not parses("javascript", f"{text} 0;"):
+        return None
+    head = Head(match["bound"] or "", params_of("javascript", match["params"] or match["one"] or ""))
+    return Point("", "expression", "" if text[-1:].isspace() else " ", closing=";", head=head)
 
 
 def _split(state: Open) -> tuple[tuple[tuple[str, int], ...], tuple[tuple[str, int], ...]]:
@@ -78,14 +99,15 @@ def _middles(language: str, text: str, state: Open) -> tuple[str, ...]:
         return ((" " if state.quote == "*/" and not text[-1:].isspace() else "") + state.quote,)
     if state.in_comment:
         return ("\n" + indent_of(text, len(text)),)
-    return with_names(text, _enclosing(language, text, state.brackets), _MIDDLES[language])
+    usual = with_names(text, _enclosing(language, text, state.brackets), _MIDDLES[language])
+    return (*values(language, text), *usual)
 
 
 def _seen(language: str, text: str, bridge: str, outer: tuple[tuple[str, int], ...]) -> Iterator[Point]:
     whole = text + bridge
     brackets = (*outer, ("{", len(whole) - 1)) if bridge.endswith("{") else outer
     closing = _closing(whole, brackets)
-    for end in ("", ";") if brackets else ("",):
+    for end in _ENDS[language] if brackets else ("",):
         stub = _stub(language, whole, brackets)
         if parses(language, whole + stub + closing + end):
             yield _point(language, whole, bridge, brackets)._replace(closing=closing + end)

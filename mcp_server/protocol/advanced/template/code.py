@@ -30,13 +30,16 @@ def continued(language: str, prompt: str) -> list[Candidate]:
     """
     text = context_of(prompt)
     seen = python_code.points(text) if language == "python" else braced_code.points(language, text)
-    kept = []
+    kept: list[Candidate] = []
     for point in seen:
         ranked = sorted(_tails(language, point, text), key=lambda tail: -tail.weight)
+        whole = []
         for tail in islice(ranked, _MOST):
             after = point.bridge + (point.lead + tail.text if tail.text else "") + point.closing
             if parses(language, text + after):
-                kept.append(Candidate(after, tail.weight * point.weight))
+                whole.append(Candidate(after, tail.weight))
+        sum_ = sum(each.weight for each in whole)  # a way to see the end is as likely as it is, whatever could follow
+        kept += [Candidate(each.text, each.weight / sum_ * point.weight) for each in whole]
     if kept:
         return kept
     return [Candidate("\n\n" + each.text, each.weight) for each in knowledge.wholes(language, text[-200:], None)]
@@ -47,18 +50,21 @@ def _tails(language: str, point: Point, text: str) -> Iterator[Candidate]:
     match point.expected:
         case "function":
             head = point.head or Head("")
-            yield from knowledge.bodies(language, point, head, _comment_above(text))
+            yield from knowledge.bodies(language, point, head, _comment_above(text), text)
         case "class":
-            yield from knowledge.classes(language, point, _comment_above(text))
+            yield from knowledge.classes(language, point, _comment_above(text), text)
         case "top":
             yield from _new(language, point, text)
+        case "expression":
+            yield from knowledge.expressions(language, point.head or Head(""))
         case "block":
             yield from knowledge.blocks(language, point, whole)
             if language != "python":
                 yield Candidate("", 0.01)
         case "statement":
-            yield from knowledge.statements(language, point, whole)
-            yield Candidate("", 0.3)
+            following = list(knowledge.statements(language, point, whole))
+            yield from following
+            yield Candidate("", 0.05 if following else 1.0)
 
 
 def _new(language: str, point: Point, text: str) -> Iterator[Candidate]:

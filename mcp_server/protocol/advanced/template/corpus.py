@@ -11,7 +11,7 @@ MARKS: Final = {"python": "#: ", "javascript": "//: ", "c": "//: "}
 _HEADS: Final = {
     "python": re.compile(r"(?P<kind>def|class) (?P<name>\w+)(?:\((?P<params>.*)\))?:\n"),
     "javascript": re.compile(r"(?P<kind>function|class) (?P<name>\w+)(?:\((?P<params>.*)\))? \{\n"),
-    "c": re.compile(r"(?:(?P<kind>struct) )?(?P<returns>[\w ]*?)(?P<name>\w+)(?:\((?P<params>.*)\))? \{\n"),
+    "c": re.compile(r"(?:(?P<kind>struct) )?(?P<returns>[\w *]*?)(?P<name>\w+)(?:\((?P<params>.*)\))? \{\n"),
 }
 _DOCSTRING: Final = re.compile(r' *"""(.*?)"""\n+', re.DOTALL)
 
@@ -55,14 +55,28 @@ def entries(language: str) -> tuple[Entry, ...]:
     return tuple(_entry(language, part.removeprefix(mark).rstrip("\n")) for part in parts)
 
 
+class Paragraph(NamedTuple):
+    """Some sentences of prose, and words by which they are found besides their own."""
+
+    text: str
+    words: str
+
+
 @cache
-def paragraphs() -> tuple[str, ...]:
+def paragraphs() -> tuple[Paragraph, ...]:
     """The prose."""
-    return tuple(each.strip() for each in _read("prose").split("\n\n"))
+    return tuple(_paragraph(each.strip()) for each in _read("prose").split("\n\n"))
+
+
+def _paragraph(part: str) -> Paragraph:
+    first, _, rest = part.partition("\n")
+    return Paragraph(rest, first[3:]) if first.startswith("#: ") else Paragraph(part, "")
 
 
 def params_of(language: str, text: str) -> tuple[Param, ...]:
     """The parameters of a function's head, as far as they have plain names; ``self`` is none."""
+    if language == "c":
+        text = re.sub(r"(\w+)\s*\[[^\]]*\]", r"*\1", text)  # an array that is given is a pointer
     parts = [part.strip() for part in re.sub(r"[\[{(][^\[\](){}]*[\]})]", "", text).split(",")]
     if language == "c":
         found = [re.match(r"(.*?[\s*])(\w+)$", part) for part in parts]
@@ -88,10 +102,10 @@ def _entry(language: str, part: str) -> Entry:
     return Entry(
         frozenset(words) - {"*"},
         "*" in words,
-        head["kind"] in ("class", "struct"),
+        head["kind"] == "class" or (head["kind"] == "struct" and head["params"] is None),
         head["name"],
         params_of(language, head["params"] or ""),
-        head["returns"].strip() if language == "c" else "",
+        text[: head.start("name")].strip() if language == "c" else "",
         body[doc.end() if doc else 0 :],
         doc[1] if doc else "",
         text,

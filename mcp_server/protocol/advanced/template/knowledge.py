@@ -7,12 +7,23 @@ from typing import Final
 
 from mcp_server.protocol.advanced.template.candidates import Candidate
 from mcp_server.protocol.advanced.template.corpus import Entry, Param, entries
-from mcp_server.protocol.advanced.template.point import Head, Point
+from mcp_server.protocol.advanced.template.methods import body_of_method
+from mcp_server.protocol.advanced.template.point import UNIT, Head, Point
+from mcp_server.protocol.advanced.template.scan import indent_of
 from mcp_server.protocol.advanced.template.words import kind_of, named, replaced, words_in
 
 _MATCH: Final = 8.0  # how much likelier an entry is for each word that it shares with the prompt
 _BESIDE: Final = 0.02  # and how much less likely when its name says more than the prompt
+_WEAK: Final = 0.5  # and what a word counts that many entries have
+_UNFIT: Final = 0.05  # what is less likely than this fits no better than something plain
 _DOC_SHARE: Final = 0.6
+_IS_MAIN: Final = re.compile(r"^if __name__ == .__main__.:\s*\Z", re.MULTILINE)
+_EXTENDS: Final = re.compile(r"\bextends\s+[\w.]+\s*\{\s*\Z")
+_CONSTRUCTOR: Final = re.compile(r"^constructor\([^{}]*\) \{", re.MULTILINE)
+_SWITCH: Final = re.compile(r"\bswitch\s*\([^{}]*\{\s*\Z")
+_SAY_LITTLE: Final = frozenset(
+    re.findall(r"\w+", "list lists array number numbers string text value values item items file files data name line")
+)
 
 _ALONE: Final = {"python": "pass", "javascript": "return;", "c": "return;"}
 _RETURN: Final = {"python": "return {}", "javascript": "return {};", "c": "return {};"}
@@ -30,12 +41,19 @@ _RESERVED: Final = frozenset(
 )
 
 
-def bodies(language: str, point: Point, head: Head, about: str) -> Iterator[Candidate]:
-    """Bodies of a function; ``about`` is what the prompt says before its head."""
-    chosen = list(_fitting(language, head, words_in(head.name), words_in(about)))
+def bodies(language: str, point: Point, head: Head, about: str, before: str) -> Iterator[Candidate]:
+    """Bodies of a function; ``about`` is what the prompt says before its head, ``before`` all of it."""
+    if own := body_of_method(language, head, before):
+        yield Candidate(_placed(own, point.indent), 1.0)
+        return
+    if language == "javascript" and [param.name for param in head.params[:2]] in (["req", "res"], ["_req", "res"]):
+        yield Candidate('res.send("Hello, World!");', 1.0)
+        return
+    chosen = list(_fitting(language, head, words_in(about)))
     for entry, weight in chosen:
         body = _renamed(entry, head)
-        if entry.doc and not point.is_documented:
+        # A sentence about a name of one letter reads badly.
+        if entry.doc and not point.is_documented and all(len(new) > 1 for _, new in _pairs(entry, head)):
             doc = replaced(entry.doc, _pairs(entry, head))
             yield Candidate(_placed(f'"""{doc}"""\n{body}', point.indent), weight * _DOC_SHARE)
         yield Candidate(_placed(body, point.indent), weight)
@@ -43,13 +61,31 @@ def bodies(language: str, point: Point, head: Head, about: str) -> Iterator[Cand
         yield Candidate(_placed(_plain(language, head), point.indent), 1.0)
 
 
-def classes(language: str, point: Point, about: str) -> Iterator[Candidate]:
-    """Bodies of a class."""
+def expressions(language: str, head: Head) -> Iterator[Candidate]:
+    """Values of a function that is nothing but a value."""
+    found = False
+    for entry, weight in _fitting(language, head, frozenset()):
+        body = _renamed(entry, head)
+        if match := re.fullmatch(r"return ([^;{}]*);", body.strip()):
+            found = True
+            yield Candidate(match[1], weight)
+    if not found:
+        names = [param.name for param in head.params]
+        value = names[0] if len(names) == 1 else f"[{', '.join(names)}]" if names else "null"
+        yield Candidate(value, 1.0)
+
+
+def classes(language: str, point: Point, about: str, before: str) -> Iterator[Candidate]:
+    """Bodies of a class; ``about`` and ``before`` are those of :func:`bodies`."""
     name = point.head.name if point.head else ""
-    for entry, weight in _ranked(language, words_in(name), words_in(about), is_class=True):
+    for entry, weight in _ranked(
+        language, words_in(name, frozenset()), words_in(about), is_class=True, any_class=not name
+    ):
         body = textwrap.dedent(entry.body)
         if name:
             body = replaced(body, [(entry.name, name)])
+        if language == "javascript" and _EXTENDS.search(before):
+            body = _CONSTRUCTOR.sub(r"\g<0>\n  super();", body)  # before it there is no this
         if entry.doc and not point.is_documented:
             yield Candidate(_placed(f'"""{entry.doc}"""\n\n{body}', point.indent), weight * _DOC_SHARE)
         yield Candidate(_placed(body, point.indent), weight)
@@ -58,15 +94,21 @@ def classes(language: str, point: Point, about: str) -> Iterator[Candidate]:
 def wholes(language: str, request: str, is_class: bool | None, new_name: str = "") -> Iterator[Candidate]:
     """Whole functions and classes that a sentence is about; ``is_class`` None for both."""
     new_name = new_name or named(request)
-    for entry, weight in _ranked(language, words_in(request), frozenset(), is_class):
-        text = replaced(entry.text, [(entry.name, new_name)]) if new_name else entry.text
-        yield Candidate(text + (";" if language == "c" and entry.is_class else ""), weight)
+    for entry, weight in _ranked(language, words_in(request), frozenset(), is_class, any_class=True):
+        yield Candidate(replaced(entry.text, [(entry.name, new_name)]) if new_name else entry.text, weight)
 
 
 def blocks(language: str, point: Point, before: str) -> Iterator[Candidate]:
     """Short blocks: what was named last is shown, returned, or refused."""
     names = _names(before)
-    returned = _RETURN[language].format(names[0] if names else "0")
+    returned = _RETURN[language].format(_returned(language, point.head, names[0] if names else ""))
+    if language == "python" and _IS_MAIN.search(before):
+        yield Candidate("main()", 1.0)
+        return
+    if language != "python" and _SWITCH.search(before):
+        step = UNIT[language]
+        yield Candidate(_placed(f"case 1:\n{step}break;\ndefault:\n{step}break;", point.indent), 1.0)
+        return
     if names:
         yield Candidate(_SHOW[language].format(names[0]), 1.0)
     if point.head is not None:
@@ -84,17 +126,29 @@ def statements(language: str, point: Point, before: str) -> Iterator[Candidate]:
     if not name and point.head and point.head.params:
         name = point.head.params[0].name
     last = before.rstrip().rpartition("\n")[2].strip()
-    is_over = last.startswith(("return", "raise", "throw", "break", "continue"))
+    inner = len(indent_of(before, len(before.rstrip()))) > len(point.indent)
+    is_over = last.startswith(("return", "raise", "throw", "break", "continue")) and not inner
     if point.head is not None and not is_over and point.head.returns != "void":
-        yield Candidate(_RETURN[language].format(name or "0"), 2.0)
+        yield Candidate(_RETURN[language].format(_returned(language, point.head, name)), 2.0)
     elif name and not is_over:
         yield Candidate(_SHOW[language].format(name), 0.5)
 
 
-def _fitting(
-    language: str, head: Head, named_words: frozenset[str], about: frozenset[str]
-) -> Iterator[tuple[Entry, float]]:
+def _returned(language: str, head: Head | None, name: str) -> str:
+    """What a function with this head may return: the name, where its type is not known to be another."""
+    if language == "c" and head is not None:
+        if head.name == "main":
+            return "0"
+        if "*" in head.returns:
+            return "NULL"
+        types = {param.name: param.type for param in head.params}
+        return name if name and _c_kind(types.get(name, "int")) == "number" else "0"
+    return name or ("None" if language == "python" else "null")
+
+
+def _fitting(language: str, head: Head, about: frozenset[str]) -> Iterator[tuple[Entry, float]]:
     """Functions that can stand for one with this head."""
+    named_words = words_in(head.name) or words_in(head.name, frozenset())
     for entry, weight in _ranked(language, named_words, about, is_class=False):
         calls_itself = re.search(rf"\b{entry.name}\(", entry.body) is not None
         if len(entry.params) > len(head.params) or (head.is_method and calls_itself):
@@ -103,24 +157,32 @@ def _fitting(
             continue
         unused = len(head.params) - len(entry.params)
         alike = [_alike(*pair) for pair in zip(entry.params, head.params, strict=False)]
-        yield entry, weight * 0.5**unused * 0.1 ** alike.count(False)
+        fit = weight * 0.5**unused * 0.1 ** alike.count(False)
+        if unused <= 1 and fit >= _UNFIT:
+            yield entry, fit
 
 
 def _ranked(
-    language: str, words: frozenset[str], about: frozenset[str], is_class: bool | None
+    language: str, words: frozenset[str], about: frozenset[str], is_class: bool | None, *, any_class: bool = False
 ) -> Iterator[tuple[Entry, float]]:
-    """Entries by the words that they share; when there are such entries, the others are left out."""
+    """Entries by the words that they share; when there are such entries, the others are left out.
+
+    When there are none, those remain that are generic, and with ``any_class`` the classes.
+    """
     shares = []
     for entry in entries(language):
         if is_class in (None, entry.is_class):
-            shared = len(entry.words & words) + 0.5 * len(entry.words & about)
             own = words_in(entry.name)
-            shared += len(own & (words | about))
+            shared = _count(entry.words & words) + 0.5 * _count(entry.words & about) + _count(own & (words | about))
             shares.append((entry, shared, 1.0 if own <= words | about else _BESIDE))
     known = any(shared >= 1 for entry, shared, _ in shares if not entry.generic)
     for entry, shared, beside in shares:
-        if shared >= 1 or (not known and (entry.generic or is_class is not False)):
+        if shared >= 1 or (not known and (entry.generic or any_class)):
             yield entry, _MATCH**shared * beside * (0.3 if entry.generic and known else 1.0)
+
+
+def _count(words: frozenset[str]) -> float:
+    return sum(_WEAK if word in _SAY_LITTLE else 1.0 for word in words)
 
 
 def _alike(own: Param, other: Param) -> bool:
@@ -129,7 +191,7 @@ def _alike(own: Param, other: Param) -> bool:
 
 def _fits_in_c(entry: Entry, head: Head) -> bool:
     returns = head.returns.replace("static", "").replace("inline", "").strip()
-    if (returns == "void") != (entry.returns == "void"):
+    if (returns == "void") != (entry.returns == "void") or _c_kind(returns) != _c_kind(entry.returns):
         return False
     return all(_c_kind(own.type) == _c_kind(other.type) for own, other in zip(entry.params, head.params, strict=False))
 
@@ -162,15 +224,17 @@ def _plain(language: str, head: Head) -> str:
     """The body of a function of which nothing is known."""
     if head.returns == "void":
         return _ALONE[language]
-    if not head.params:
-        return _ALONE[language] if language != "c" else "return 0;"
     if language == "c":
         numbers = [param.name for param in head.params if _c_kind(param.type) == "number"]
-        return f"return {numbers[0] if numbers else '0'};"
-    names = ", ".join(param.name for param in head.params)
-    if len(head.params) == 1:
-        return _RETURN[language].format(names)
-    return _RETURN[language].format(names if language == "python" else f"[{names}]")
+        return _RETURN[language].format(_returned(language, head, numbers[0] if numbers else ""))
+    names = [param.name for param in head.params]
+    if not names:
+        return _ALONE[language]
+    if len(names) == 1:
+        return _RETURN[language].format(names[0])
+    if language == "python":
+        return _RETURN[language].format("{" + ", ".join(f'"{name}": {name}' for name in names) + "}")
+    return _RETURN[language].format("{ " + ", ".join(names) + " }")
 
 
 def _names(before: str) -> list[str]:

@@ -15,8 +15,8 @@ UNIT: Final = {"python": "    ", "javascript": "  ", "c": "    "}
 
 _TOP: Final = re.compile(r"^(?!else|elif|except|finally)[\w@#/$]", re.MULTILINE)
 
-Expected: TypeAlias = Literal["function", "class", "block", "statement", "top"]
-"""The body of a function, class or other block, more statements, or something new at the top level."""
+Expected: TypeAlias = Literal["function", "class", "block", "statement", "top", "expression"]
+"""The body of a function, class or other block, more statements, something new at the top level, or a value."""
 
 
 class Head(NamedTuple):

@@ -18,6 +18,7 @@ from mcp_server.protocol.advanced.template.point import (
     with_names,
 )
 from mcp_server.protocol.advanced.template.scan import Open, closers, indent_of, scan
+from mcp_server.protocol.advanced.template.values import values
 
 _MIDDLES: Final = (
     *("", " None", " 1", "()", ": None", " in range(10)", " True", " as value", " else None", " import *", " json"),
@@ -48,7 +49,7 @@ def points(text: str) -> Iterator[Point]:
         for point in _seen(text, bridge, typed if not bridge else None):
             found += 1
             yield point._replace(weight=point_weight(found))
-        if found >= _MOST:
+        if found >= _MOST or (found and not bridge and text.rstrip().endswith(":")):
             return
 
 
@@ -56,7 +57,7 @@ def _middles(text: str, state: Open) -> tuple[str, ...]:
     if state.quote:
         is_empty_docstring = len(state.quote) == 3 and not text[state.since :].strip()
         return (("Return the result." if is_empty_docstring else "") + state.quote,)
-    return with_names(text, _enclosing(text), _MIDDLES)
+    return (*values("python", text), *with_names(text, _enclosing(text), _MIDDLES))
 
 
 def _seen(text: str, bridge: str, typed: str | None) -> Iterator[Point]:
@@ -92,12 +93,14 @@ def _after_statement(whole: str, bridge: str, typed: str | None, base: str) -> I
 
 
 def _after_docstring(whole: str, bridge: str, typed: str | None) -> Point | None:
-    """The rest of a function that has nothing but a docstring yet."""
-    head = _enclosing(whole)
-    if head is None or not _DOCUMENTED.fullmatch(whole, _last_head(whole)):
-        return None
+    """The rest of a function or class that has nothing but a docstring yet."""
     indent = indent_of(whole, len(whole.rstrip()))
-    return Point(bridge, "function", _lead(indent, typed), indent, head=head, is_documented=True)
+    head, named = _enclosing(whole), _last(_CLASS, whole)
+    if head is not None and _DOCUMENTED.fullmatch(whole, _last_head(whole)):
+        return Point(bridge, "function", _lead(indent, typed), indent, head=head, is_documented=True)
+    if named is not None and _DOCUMENTED.fullmatch(whole, named.end()):
+        return Point(bridge, "class", _lead(indent, typed), indent, head=Head(named[2]), is_documented=True)
+    return None
 
 
 def _block(whole: str, bridge: str, indent: str, closing: str) -> Point:

@@ -17,7 +17,10 @@ _COMMON: Final = frozenset(
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _KINDS: Final = {
     "items": "items values numbers list array arr elements data rows results records entries lines nums xs seq",
-    "text": "text string str s name line path file filename message word title url content prefix email phrase",
+    "text": "text string str s name line message word title content prefix email phrase",
+    "path": "path file filename folder directory dir",
+    "id": "id uid uuid",
+    "url": "url uri address link endpoint",
     "number": "n x y a b count size number num index i value amount width height low high limit celsius exponent base",
     "function": "function callback predicate fn func f key",
 }
@@ -45,9 +48,11 @@ def named(text: str) -> str:
 
 
 def replaced(text: str, names: Iterable[tuple[str, str]]) -> str:
-    """``text`` with identifiers replaced, all at once; members (``x.name``) keep their names."""
+    """``text`` with identifiers replaced, all at once; members (``x.name``) and keywords (``name=1``) stay."""
     new = dict(names)
     if not new:
         return text
-    pattern = re.compile(r"(?<!\w)(?:(?<!\.)|(?<=\.\.\.))(?:" + "|".join(map(re.escape, sorted(new))) + r")(?!\w)")
+    pattern = re.compile(
+        r"(?<!\w)(?:(?<!\.)|(?<=\.\.\.))(?:" + "|".join(map(re.escape, sorted(new))) + r")(?!\w|=[^=])"
+    )
     return pattern.sub(lambda match: new[match[0]], text)

@@ -283,9 +283,79 @@ def test_prose_is_prose(prompt: str) -> None:
     for seed in range(8):
         text = draw(prompt, seed, temperature=0.7)
         assert text.rstrip()[-1:] in {".", "!", "?"}
+        if text[0] in ",.":
+            continue  # after a word that it does not know
         begins_anew = not prompt or prompt[-1] in ".?,"
         assert text[0].isspace() != (not prompt)
         assert begins_anew or text[1:2].isalpha()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("What is a cache?", "cache"),
+        ("Explain rate limiting", "limit"),
+        ("Write a story about a dragon", "dragon"),
+        ("How do I bake bread?", "bread"),
+    ],
+)
+def test_who_asks_in_words_is_answered_with_a_paragraph_of_its_own(prompt: str, words: str) -> None:
+    texts = [draw(prompt, seed, temperature=0.7) for seed in range(8)]
+    assert all(text.startswith("\n\n") and text[2].isupper() for text in texts)
+    assert sum(words in text for text in texts) >= 6
+
+
+IN_PYTHON = "class Basket:\n    def __init__(self, owner):\n        {held}\n\n    def {head}:"
+IN_JAVASCRIPT = "class Basket {{\n  constructor(owner) {{\n    {held};\n  }}\n\n  {head} {{"
+AS_EXPECTED = [
+    ("class Basket:\n    def __init__(self, owner, size):", "self.owner = owner\n        self.size = size"),
+    (IN_PYTHON.format(held="self.items = []", head="add_item(self, item)"), "self.items.append(item)"),
+    (IN_PYTHON.format(held="self._items = []", head="__len__(self)"), "return len(self._items)"),
+    (IN_PYTHON.format(held="self.prices = {}", head="total(self)"), "return sum(self.prices.values())"),
+    (IN_PYTHON.format(held="self.balance = 0", head="withdraw(self, amount)"), "self.balance -= amount"),
+    (IN_PYTHON.format(held="self.owner = owner", head="get_owner(self)"), "return self.owner"),
+    (IN_PYTHON.format(held="self.owner = owner", head="set_owner(self, new)"), "self.owner = new"),
+    (IN_PYTHON.format(held="self.owner = owner", head="__repr__(self)"), 'return f"Basket({self.owner!r})"'),
+    (IN_JAVASCRIPT.format(held="this.items = []", head="add(item)"), "this.items.push(item);"),
+    (IN_JAVASCRIPT.format(held="this.items = new Map()", head="get(key)"), "return this.items.get(key);"),
+    (IN_JAVASCRIPT.format(held="this.count = 0", head="increment()"), "this.count += 1;"),
+    ("class Dog extends Animal {", "super();\n"),
+    ("x = [1, 2]\ntotal = ", "sum(x)"),
+    ("def f(names):\n    count =", " len(names)"),
+    ("const nums = [1, 2];\nconst largest =", " Math.max(...nums);"),
+    ("names.map(", "(item) => item"),
+    ("button.addEventListener('click',", " (event) => console.log(event.type)"),
+    ("const add = (a, b) =>", " a + b;"),
+    ("x = lambda y:", " y"),
+    ("items.append(", "item)"),
+    ("if __name__ == '__main__':", "main()"),
+    ('class User:\n    """A user."""\n', "    "),
+    ("def f(a):\n    if a > 0:\n        return a\n    ", "return a"),
+    ("app.get('/', (req, res) => {", "res.send("),
+    ("int sum(int arr[], int n) {", "+= arr[i];"),
+    ("typedef struct {", "} record;"),
+    ("int table[10] =", " {0};"),
+    ("switch (x) {", "default:"),
+    ("struct node *add(struct node *head, int value) {", "->next = head;"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "expected"), AS_EXPECTED)
+def test_code_goes_on_as_its_writer_would(prompt: str, expected: str) -> None:
+    for seed in range(6):
+        assert expected in draw(prompt, seed, temperature=0.7)
+
+
+def test_what_goes_on_is_of_the_type_that_was_announced() -> None:
+    assert "return NULL;" in draw("char *frobnicate(const char *s) {", 1)
+    assert "return 0;" in draw("int frobnicate(const char *s) {", 1)
+    for seed in range(12):
+        assert ";;" not in draw("#include <stdlib.h>\n", seed)
+        assert not draw("int frobnicate(const char *s) {", seed).startswith(" {")
+
+
+def test_the_names_of_keywords_stay_when_a_parameter_is_called_like_one() -> None:
+    assert "timeout=10" in draw("def connect(host, port, timeout=10):", 1, temperature=0)
 
 
 def test_doubtful_escapes_in_a_prompt_warn_nobody() -> None:
