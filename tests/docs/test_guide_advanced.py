@@ -2,11 +2,15 @@
 
 import ast
 import inspect
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mcp_server.config import load_settings
+from mcp_server.config.settings import CompletionModel
 from tests.docs.pages import DOCS, blocks
 
 PAGE = DOCS / "guide" / "advanced-protocol.md"
@@ -40,6 +44,16 @@ async def test_the_page_does_what_it_says(ran: dict[str, Any]) -> None:
         "prompts/list",
     ]
     assert (await ran["manager"].get_stream_chunk("stream_1")) is None
+
+
+def test_the_settings_of_the_page_name_a_model_with_all_there_is_to_say_of_one(tmp_path: Path) -> None:
+    (block,) = blocks(PAGE, "json")
+    (tmp_path / "settings.json").write_text(block.text)
+    (model,) = load_settings(tmp_path / "settings.json", {}, {}).completion_models
+    assert set(json.loads(block.text)["completion_models"][0]) == set(CompletionModel.__struct_fields__)
+    assert model == CompletionModel(
+        name="local", base_url="http://localhost:8000/v1", model="some-model", api_key_env="LOCAL_MODEL_KEY"
+    )
 
 
 def test_the_table_of_parameters_has_them_all() -> None:

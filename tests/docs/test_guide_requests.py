@@ -26,6 +26,7 @@ MEMBERS = {
     "prompts/get": {"description", "messages"},
     "prompts/search": {"prompts"},
     "completion/generate": {"choices", "model", "seed", "usage"},
+    "completion/complete": {"completion"},
     "stream/start": {"streamId", "choices", "model", "seed", "usage"},
     "batch": {"id", "responses", "completed", "failed", "cancelled", "duration"},
     "health/check": {"status", "timestamp", "duration_ms", "checks", "system_info"},

@@ -2,14 +2,14 @@
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from events.codes import INTERNAL_ERROR, OVERLOADED, TIMED_OUT
-from mcp_server.features.validate import clip
+from events.codes import INTERNAL_ERROR
 from mcp_server.protocol.addresses import check_address
 from mcp_server.protocol.advanced.model import ModelFailed
+from mcp_server.protocol.advanced.openai_failures import NO_KEY, Failures
 from mcp_server.protocol.advanced.request import CompletionRequest
 from mcp_server.protocol.advanced.response import Choice, Delta, Usage
 from mcp_server.protocol.advanced.template.tokens import tokens_of
@@ -17,8 +17,6 @@ from mcp_server.protocol.invalid import InvalidRequest, integer, number, text
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-_NO_KEY: Final = "none"  # the client wants one; endpoints that need none do not look at it
 
 TEXT_LIMIT: Final = 2 * 1024 * 1024
 """The most characters that all choices may have together: 16 choices of 32768 tokens have about as many."""
@@ -66,6 +64,7 @@ class OpenAIModel:
         self._base_url, self._model, self._api = base_url, model, api
         self._timeout, self._max_retries = timeout, max_retries
         self._key = _key(api_key, api_key_env)
+        self._failures = Failures(timeout, max_retries, self._key)
         self._client: AsyncOpenAI | None = None
 
     def __repr__(self) -> str:
@@ -79,7 +78,7 @@ class OpenAIModel:
             MissingExtra: The package ``openai`` is not installed.
         """
         create, arguments = await self._request(request)
-        with self._told():
+        with self._failures.told():
             async with asyncio.timeout(self._timeout):
                 answer = await create(**arguments)
             given = sorted(answer.choices, key=lambda each: int(each.index))[: request.sampling.n]
@@ -104,7 +103,7 @@ class OpenAIModel:
         texts: list[str] = []
         size, count = 0, request.sampling.n
         open_, silent, usage = set(range(count)), set(range(count)), None
-        with self._told():
+        with self._failures.told():
             async with asyncio.timeout(self._timeout):
                 answer = await create(**arguments, stream=True, stream_options={"include_usage": True})
             try:
@@ -198,39 +197,6 @@ class OpenAIModel:
                 return
             yield part
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell whatever goes wrong in words that hold neither key nor prompt."""
-        from openai import APIConnectionError, APIStatusError, APITimeoutError
-
-        try:
-            yield
-        except ModelFailed:
-            raise
-        except (TimeoutError, APITimeoutError):
-            raise ModelFailed(TIMED_OUT, f"the endpoint did not answer within {self._timeout:g} s") from None
-        except APIConnectionError:
-            raise ModelFailed(INTERNAL_ERROR, f"the endpoint cannot be reached{self._tries()}") from None
-        except APIStatusError as error:
-            raise self._refused(error.status_code, error.response.headers.get("retry-after"), error.message) from None
-        except Exception as error:  # noqa: BLE001 - whatever the client's parsers and sockets raise
-            words = f"the endpoint's answer cannot be read as a completion ({type(error).__name__})"
-            raise ModelFailed(INTERNAL_ERROR, f"{words}: is base_url right, and is the answer not too long?") from None
-
-    def _refused(self, status: int, retry_after: str | None, message: str) -> ModelFailed:
-        data: dict[str, Any] = {"status": status}
-        if status in (401, 403):  # such answers may repeat the key
-            return ModelFailed(INTERNAL_ERROR, f"the endpoint refuses the key (status {status}): check it", data)
-        if retry_after is not None and retry_after.isdecimal():
-            data["retryAfter"] = int(retry_after)
-        said = clip(message.replace(self._key, "***") if self._key != _NO_KEY else message)
-        code = OVERLOADED if status in (429, 503) else INTERNAL_ERROR
-        tries = self._tries() if status in (408, 409, 429) or status >= 500 else ""
-        return ModelFailed(code, f"the endpoint answered with status {status}{tries}: {said}", data)
-
-    def _tries(self) -> str:
-        return f" after {self._max_retries + 1} tries" if self._max_retries else ""
-
 
 def _check_size(characters: int) -> None:
     if characters > TEXT_LIMIT:
@@ -247,7 +213,7 @@ def _key(given: str | None, variable: str | None) -> str:
         given = os.environ.get(variable)
         if not given:
             raise InvalidRequest(f"the environment variable {variable} is to hold the endpoint's key, and is not set")
-    return given or _NO_KEY
+    return given or NO_KEY
 
 
 def _usage(told: Any, prompt: str, texts: list[str]) -> Usage:

@@ -6,24 +6,18 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from mcp_server.protocol.advanced.template.candidates import Candidate
-from mcp_server.protocol.advanced.template.corpus import Entry, Param, entries
+from mcp_server.protocol.advanced.template.corpus import Entry
 from mcp_server.protocol.advanced.template.methods import body_of_method
 from mcp_server.protocol.advanced.template.point import UNIT, Head, Point
+from mcp_server.protocol.advanced.template.ranking import c_kind, fitting, ranked
 from mcp_server.protocol.advanced.template.scan import indent_of
-from mcp_server.protocol.advanced.template.words import kind_of, named, replaced, words_in
+from mcp_server.protocol.advanced.template.words import named, replaced, words_in
 
-_MATCH: Final = 8.0  # how much likelier an entry is for each word that it shares with the prompt
-_BESIDE: Final = 0.02  # and how much less likely when its name says more than the prompt
-_WEAK: Final = 0.5  # and what a word counts that many entries have
-_UNFIT: Final = 0.05  # what is less likely than this fits no better than something plain
 _DOC_SHARE: Final = 0.6
 _IS_MAIN: Final = re.compile(r"^if __name__ == .__main__.:\s*\Z", re.MULTILINE)
 _EXTENDS: Final = re.compile(r"\bextends\s+[\w.]+\s*\{\s*\Z")
 _CONSTRUCTOR: Final = re.compile(r"^constructor\([^{}]*\) \{", re.MULTILINE)
 _SWITCH: Final = re.compile(r"\bswitch\s*\([^{}]*\{\s*\Z")
-_SAY_LITTLE: Final = frozenset(
-    re.findall(r"\w+", "list lists array number numbers string text value values item items file files data name line")
-)
 
 _ALONE: Final = {"python": "pass", "javascript": "return;", "c": "return;"}
 _RETURN: Final = {"python": "return {}", "javascript": "return {};", "c": "return {};"}
@@ -49,7 +43,7 @@ def bodies(language: str, point: Point, head: Head, about: str, before: str) -> 
     if language == "javascript" and [param.name for param in head.params[:2]] in (["req", "res"], ["_req", "res"]):
         yield Candidate('res.send("Hello, World!");', 1.0)
         return
-    chosen = list(_fitting(language, head, words_in(about)))
+    chosen = list(fitting(language, head, words_in(about)))
     for entry, weight in chosen:
         body = _renamed(entry, head)
         # A sentence about a name of one letter reads badly.
@@ -64,7 +58,7 @@ def bodies(language: str, point: Point, head: Head, about: str, before: str) -> 
 def expressions(language: str, head: Head) -> Iterator[Candidate]:
     """Values of a function that is nothing but a value."""
     found = False
-    for entry, weight in _fitting(language, head, frozenset()):
+    for entry, weight in fitting(language, head, frozenset()):
         body = _renamed(entry, head)
         if match := re.fullmatch(r"return ([^;{}]*);", body.strip()):
             found = True
@@ -78,7 +72,7 @@ def expressions(language: str, head: Head) -> Iterator[Candidate]:
 def classes(language: str, point: Point, about: str, before: str) -> Iterator[Candidate]:
     """Bodies of a class; ``about`` and ``before`` are those of :func:`bodies`."""
     name = point.head.name if point.head else ""
-    for entry, weight in _ranked(
+    for entry, weight in ranked(
         language, words_in(name, frozenset()), words_in(about), is_class=True, any_class=not name
     ):
         body = textwrap.dedent(entry.body)
@@ -94,7 +88,7 @@ def classes(language: str, point: Point, about: str, before: str) -> Iterator[Ca
 def wholes(language: str, request: str, is_class: bool | None, new_name: str = "") -> Iterator[Candidate]:
     """Whole functions and classes that a sentence is about; ``is_class`` None for both."""
     new_name = new_name or named(request)
-    for entry, weight in _ranked(language, words_in(request), frozenset(), is_class, any_class=True):
+    for entry, weight in ranked(language, words_in(request), frozenset(), is_class, any_class=True):
         yield Candidate(replaced(entry.text, [(entry.name, new_name)]) if new_name else entry.text, weight)
 
 
@@ -142,64 +136,8 @@ def _returned(language: str, head: Head | None, name: str) -> str:
         if "*" in head.returns:
             return "NULL"
         types = {param.name: param.type for param in head.params}
-        return name if name and _c_kind(types.get(name, "int")) == "number" else "0"
+        return name if name and c_kind(types.get(name, "int")) == "number" else "0"
     return name or ("None" if language == "python" else "null")
-
-
-def _fitting(language: str, head: Head, about: frozenset[str]) -> Iterator[tuple[Entry, float]]:
-    """Functions that can stand for one with this head."""
-    named_words = words_in(head.name) or words_in(head.name, frozenset())
-    for entry, weight in _ranked(language, named_words, about, is_class=False):
-        calls_itself = re.search(rf"\b{entry.name}\(", entry.body) is not None
-        if len(entry.params) > len(head.params) or (head.is_method and calls_itself):
-            continue
-        if language == "c" and not _fits_in_c(entry, head):
-            continue
-        unused = len(head.params) - len(entry.params)
-        alike = [_alike(*pair) for pair in zip(entry.params, head.params, strict=False)]
-        fit = weight * 0.5**unused * 0.1 ** alike.count(False)
-        if unused <= 1 and fit >= _UNFIT:
-            yield entry, fit
-
-
-def _ranked(
-    language: str, words: frozenset[str], about: frozenset[str], is_class: bool | None, *, any_class: bool = False
-) -> Iterator[tuple[Entry, float]]:
-    """Entries by the words that they share; when there are such entries, the others are left out.
-
-    When there are none, those remain that are generic, and with ``any_class`` the classes.
-    """
-    shares = []
-    for entry in entries(language):
-        if is_class in (None, entry.is_class):
-            own = words_in(entry.name)
-            shared = _count(entry.words & words) + 0.5 * _count(entry.words & about) + _count(own & (words | about))
-            shares.append((entry, shared, 1.0 if own <= words | about else _BESIDE))
-    known = any(shared >= 1 for entry, shared, _ in shares if not entry.generic)
-    for entry, shared, beside in shares:
-        if shared >= 1 or (not known and (entry.generic or any_class)):
-            yield entry, _MATCH**shared * beside * (0.3 if entry.generic and known else 1.0)
-
-
-def _count(words: frozenset[str]) -> float:
-    return sum(_WEAK if word in _SAY_LITTLE else 1.0 for word in words)
-
-
-def _alike(own: Param, other: Param) -> bool:
-    return kind_of(own.name) == kind_of(other.name) or not kind_of(other.name) or not kind_of(own.name)
-
-
-def _fits_in_c(entry: Entry, head: Head) -> bool:
-    returns = head.returns.replace("static", "").replace("inline", "").strip()
-    if (returns == "void") != (entry.returns == "void") or _c_kind(returns) != _c_kind(entry.returns):
-        return False
-    return all(_c_kind(own.type) == _c_kind(other.type) for own, other in zip(entry.params, head.params, strict=False))
-
-
-def _c_kind(type_: str) -> str:
-    pointers = type_.count("*")
-    base = "char" if "char" in type_ else "struct" if "struct" in type_ else "number"
-    return f"{base}{'*' * pointers}" if pointers or base == "struct" else "number"
 
 
 def _renamed(entry: Entry, head: Head) -> str:
@@ -225,7 +163,7 @@ def _plain(language: str, head: Head) -> str:
     if head.returns == "void":
         return _ALONE[language]
     if language == "c":
-        numbers = [param.name for param in head.params if _c_kind(param.type) == "number"]
+        numbers = [param.name for param in head.params if c_kind(param.type) == "number"]
         return _RETURN[language].format(_returned(language, head, numbers[0] if numbers else ""))
     names = [param.name for param in head.params]
     if not names:

@@ -162,6 +162,13 @@ async def test_a_broken_stream_is_an_error_and_not_the_end(behaviour: loopback.B
         assert len(served.bodies) == 1  # a stream that has begun is not begun again
 
 
+async def test_a_time_to_wait_that_is_none_is_not_told() -> None:
+    async with talking(max_retries=0) as (served, engine):
+        for header in ("9" * 5000, "-1", "soon"):
+            served.behaviours = [loopback.refuses(503, "full", retry_after=header)]
+            assert (await failure(engine)).data == {"status": 503}
+
+
 @pytest.mark.parametrize("retry_after", ["60", None])
 async def test_an_endpoint_is_asked_again_when_it_says(retry_after: str | None) -> None:
     async with talking(timeout=2.0) as (served, engine):
@@ -231,7 +238,7 @@ async def test_the_key_is_sent_and_never_told(caplog: pytest.LogCaptureFixture) 
     assert "odd *** in it" in told[1]
     logged = [record.getMessage() + str(record.args) + str(record.exc_info) for record in caplog.records]
     assert logged
-    assert not any(KEY in text for text in [*told, repr(model), str(model), *logged])
+    assert not any(KEY in text for text in [*told, repr(model), str(model), str(vars(model)["_failures"]), *logged])
 
 
 async def test_no_log_line_holds_a_prompt(caplog: pytest.LogCaptureFixture) -> None:
