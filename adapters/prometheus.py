@@ -96,7 +96,7 @@ class PrometheusMeter:
             errors.add_metric((str(code or OTHER), NAMES.get(code, OTHER)), count)
         yield errors
         sent = CounterMetricFamily(
-            "mcp_emitted", "What went to clients before the answer: chunk, progress, log", labels=("kind",)
+            "mcp_emitted", "What went to clients beside answers: chunk, stream, progress, log, update", labels=("kind",)
         )
         for kind, count in self._sent.items():
             sent.add_metric((kind,), count)

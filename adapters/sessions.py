@@ -22,6 +22,7 @@ from events.observed import (
     PolicyReplaced,
     RequestOverflowed,
     RequestReceived,
+    ResourceChanged,
     SessionClosed,
     SessionOpened,
 )
@@ -68,10 +69,23 @@ class Session:
         principal: Who is calling.
         pending: The requests that came and are owed an answer, by id.
         apart: What else came and is owed one, by identity.
+        follows: The resources of which it is to hear when they change.
         is_part: Whether its requests are parts of one that was let in before.
     """
 
-    __slots__ = ("_gate", "_room", "apart", "closed", "id", "is_part", "outlet", "peer", "pending", "principal")
+    __slots__ = (
+        "_gate",
+        "_room",
+        "apart",
+        "closed",
+        "follows",
+        "id",
+        "is_part",
+        "outlet",
+        "peer",
+        "pending",
+        "principal",
+    )
 
     def __init__(
         self, gate: "Gate", id: SessionId, peer: str, principal: str, outlet: Outlet, *, is_part: bool = False
@@ -83,6 +97,7 @@ class Session:
         self.is_part = is_part
         self.pending: dict[RequestId, Message] = {}
         self.apart: dict[int, Apart] = {}
+        self.follows: frozenset[str] = frozenset()
         self.closed = False
         self._gate = gate
         self._room: Callable[[], None] | None = None
@@ -225,6 +240,12 @@ class Gate:
         self._policy = policy
         for session in list(self.sessions.values()):
             session.push(PolicyReplaced(Origin(session.id, None, self.clock()), policy))
+
+    def changed(self, is_concerned: Callable[[str], bool]) -> None:
+        """Tell each session which of the resources that it follows have changed; ``is_concerned`` knows by the URI."""
+        for session in list(self.sessions.values()):
+            for uri in filter(is_concerned, session.follows):
+                session.push(ResourceChanged(Origin(session.id, None, self.clock()), uri))
 
     def durable(self, fact: Observed) -> asyncio.Future[bool]:
         """Whether ``fact`` was recorded, once that is known. To be asked in the turn in which it was pushed."""

@@ -119,6 +119,22 @@ class StreamEmitted(Decided, frozen=True, gc=False):
     ended: str = ""
 
 
+class ResourceFollowed(Decided, frozen=True, gc=False):
+    """The session is to hear of changes of the resource ``uri`` from here on."""
+
+    uri: str
+
+
+class ResourceUnfollowed(Decided, frozen=True, gc=False):
+    """The session wants to hear no more of the resource ``uri``."""
+
+    uri: str
+
+
+class UpdateEmitted(Decided, frozen=True, gc=False):
+    """The client is told that a resource has changed; the fact says which."""
+
+
 class ProgressEmitted(Decided, frozen=True, gc=False):
     """A progress report goes to the client under its progress token."""
 

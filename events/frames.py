@@ -8,10 +8,18 @@ from typing import Any, Final
 
 import orjson
 
-from events.decided import ChunkEmitted, ErrorReady, LogEmitted, ProgressEmitted, ResponseReady, StreamEmitted
+from events.decided import (
+    ChunkEmitted,
+    ErrorReady,
+    LogEmitted,
+    ProgressEmitted,
+    ResponseReady,
+    StreamEmitted,
+    UpdateEmitted,
+)
 from events.event import Decided, Observed
 from events.jsonrpc import id_text
-from events.observed import CacheHit, CallReturned, CallYielded, MessageLogged, ProgressReported
+from events.observed import CacheHit, CallReturned, CallYielded, MessageLogged, ProgressReported, ResourceChanged
 
 STREAM_CHUNK: Final = "notifications/stream/chunk"
 """What carries a part of a stream that was begun with ``stream/start``."""
@@ -71,6 +79,11 @@ def _log(_decision: LogEmitted, fact: Observed) -> bytes:
     return _notification("notifications/message", params)
 
 
+def _update(_decision: UpdateEmitted, fact: Observed) -> bytes:
+    params = {"uri": fact.uri} if isinstance(fact, ResourceChanged) else {}
+    return _notification("notifications/resources/updated", params)
+
+
 _FRAMES: Final[dict[type[Decided], Callable[[Any, Observed], bytes]]] = {
     ResponseReady: _result,
     ErrorReady: _error,
@@ -78,6 +91,7 @@ _FRAMES: Final[dict[type[Decided], Callable[[Any, Observed], bytes]]] = {
     StreamEmitted: _stream,
     ProgressEmitted: _progress,
     LogEmitted: _log,
+    UpdateEmitted: _update,
 }
 
 OUTGOING: Final = frozenset(_FRAMES)

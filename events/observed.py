@@ -115,6 +115,16 @@ class RequestOverflowed(Observed, frozen=True, gc=False):
     retry_after: float
 
 
+class ResourceChanged(Observed, frozen=True, gc=False):
+    """A resource that the session follows is no longer what it was; ``origin.request`` is None.
+
+    Attributes:
+        uri: Which.
+    """
+
+    uri: str
+
+
 class PermitGiven(Observed, frozen=True, gc=False):
     """A limit let the request pass.
 

@@ -17,6 +17,8 @@ from events.decided import (
     CacheReleased,
     CallDispatched,
     RequestCancelled,
+    ResourceFollowed,
+    ResourceUnfollowed,
     StageFailed,
 )
 from events.event import Decided, Observed, Step
@@ -52,6 +54,8 @@ class Effects:
             StageFailed: self._stop,
             CacheFilled: self._fill,
             CacheReleased: self._release,
+            ResourceFollowed: self._follow,
+            ResourceUnfollowed: self._unfollow,
             **dict.fromkeys(OUTGOING, self._send),
         }
 
@@ -133,6 +137,14 @@ class Effects:
         session = self._gate.sessions.get(decision.origin.session)
         if session is not None:
             session.deliver(fact, decision, frame(decision, fact))
+
+    def _follow(self, decision: ResourceFollowed, _fact: Observed) -> None:
+        if session := self._gate.sessions.get(decision.origin.session):
+            session.follows |= {decision.uri}
+
+    def _unfollow(self, decision: ResourceUnfollowed, _fact: Observed) -> None:
+        if session := self._gate.sessions.get(decision.origin.session):
+            session.follows -= {decision.uri}
 
     def _fill(self, decision: CacheFilled, fact: Observed) -> None:
         asker = (decision.origin.session, decision.origin.request)

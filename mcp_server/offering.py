@@ -45,4 +45,6 @@ def offered(settings: Settings, server: MCPServer) -> Offered:
         loaded.register(extended)
     except (NotADirectoryError, Unusable) as error:
         raise SettingsError(f"workspace: {error}") from error
-    return Offered(extended.catalogue(), loaded.failures, workspace)
+    catalogue = extended.catalogue()
+    catalogue.subscribable = True  # the workspace is watched
+    return Offered(catalogue, loaded.failures, workspace)

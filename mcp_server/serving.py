@@ -6,6 +6,7 @@ import math
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
@@ -110,15 +111,16 @@ async def attended(app: App, workspace: "Workspace | None" = None) -> AsyncItera
 
 @asynccontextmanager
 async def _watching(app: App, workspace: "Workspace") -> AsyncIterator[None]:
-    """Forget what was read of files that change meanwhile."""
-    from mcp_server.plugins import changes
+    """Forget what was read of files that change meanwhile, and tell those who follow them."""
+    from mcp_server.plugins import changes, is_concerned
 
     stop = asyncio.Event()
 
     async def follow() -> None:
         try:
-            async for _ in changes(workspace, stop):
+            async for changed in changes(workspace, stop):
                 app.forget("resources/read")
+                app.gate.changed(partial(is_concerned, changed))
         except (OSError, RuntimeError) as error:  # no watches are left, say: results are kept until their time is over
             _log.warning("the workspace is not watched", reason=getattr(error, "strerror", None) or str(error))
 

@@ -12,11 +12,20 @@ from events.message import Message
 from events.observed import Headers, RequestReceived, SessionOpened
 from operators.admitted import Admitted
 from operators.era import is_modern
-from operators.methods import BATCH, LEGACY_METHODS, LOG_LEVELS, MODERN_METHODS, NAMED, STREAM
+from operators.methods import (
+    BATCH,
+    LEGACY_METHODS,
+    LOG_LEVELS,
+    MODERN_METHODS,
+    NAMED,
+    STREAM,
+    SUBSCRIBE,
+    UNSUBSCRIBE,
+)
 from operators.stage import Stage, stage
 from operators.versions import LATEST_LEGACY, LEGACY, META_CAPABILITIES, META_LOG_LEVEL, META_VERSION, MODERN
 
-_NOT_IN_A_BATCH: Final = frozenset({BATCH, STREAM, "initialize", "logging/setLevel"})
+_NOT_IN_A_BATCH: Final = frozenset({BATCH, STREAM, SUBSCRIBE, UNSUBSCRIBE, "initialize", "logging/setLevel"})
 """What acts on the session that sends it, or tells it more than one answer."""
 
 

@@ -15,9 +15,10 @@ from events.observed import (
     SessionClosed,
 )
 from operators.admitted import Admitted
+from operators.methods import SUBSCRIBE, UNSUBSCRIBE
 from operators.stage import Decision, Stage, stage
 
-ANSWERED_HERE = frozenset({"ping", "logging/setLevel"})
+ANSWERED_HERE = frozenset({"ping", "logging/setLevel", SUBSCRIBE, UNSUBSCRIBE})
 """Requests whose whole answer is an empty object."""
 
 Calls = dict[RequestId | None, None]

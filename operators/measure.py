@@ -11,6 +11,7 @@ from events.decided import (
     RequestCancelled,
     ResponseReady,
     StreamEmitted,
+    UpdateEmitted,
 )
 from events.event import Decided, Event, Observed, RequestId
 from events.observed import (
@@ -32,6 +33,7 @@ KINDS: Final[dict[type[Event], str]] = {
     StreamEmitted: "stream",
     ProgressEmitted: "progress",
     LogEmitted: "log",
+    UpdateEmitted: "update",
 }
 """What goes to a client before the answer, and what a meter calls it."""
 

@@ -15,7 +15,10 @@ BOTH: Final = frozenset(
     }
 )
 
-LEGACY_METHODS: Final = BOTH | {"initialize", "ping", "logging/setLevel"}
+SUBSCRIBE: Final = "resources/subscribe"
+UNSUBSCRIBE: Final = "resources/unsubscribe"
+
+LEGACY_METHODS: Final = BOTH | {"initialize", "ping", "logging/setLevel", SUBSCRIBE, UNSUBSCRIBE}
 MODERN_METHODS: Final = BOTH | {"server/discover"}
 
 BATCH: Final = "batch"

@@ -10,6 +10,7 @@ from operators.answer_from_cache import answer_from_cache
 from operators.authorize import authorize
 from operators.dispatch import dispatch
 from operators.emit_chunks import emit_chunks
+from operators.follow_resources import follow_resources
 from operators.measure import Meter, measure
 from operators.policy import Policy
 from operators.rate_limit import rate_limit
@@ -25,6 +26,7 @@ def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Obse
         authorize(anonymous=policy.anonymous),
         rate_limit(policy.limits),
         answer_from_cache(policy.cache),
+        follow_resources(),
         dispatch(),
         emit_chunks(),
         respond(),

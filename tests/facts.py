@@ -37,9 +37,13 @@ def origin(request: RequestId | None = None, at: float = 0.0, session: str = SES
 
 
 def opened(
-    at: float = 0.0, session: str = SESSION, principal: str = "anonymous", policy: Policy | None = None
+    at: float = 0.0,
+    session: str = SESSION,
+    principal: str = "anonymous",
+    policy: Policy | None = None,
+    transport: str = "websocket",
 ) -> SessionOpened:
-    return SessionOpened(origin(None, at, session), "websocket", "", principal, dump(policy or Policy()))
+    return SessionOpened(origin(None, at, session), transport, "", principal, dump(policy or Policy()))
 
 
 def closed(at: float = 0.0, session: str = SESSION) -> SessionClosed:

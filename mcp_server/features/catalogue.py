@@ -24,6 +24,7 @@ class Catalogue:
     Attributes:
         capabilities: What it tells clients that they may ask for.
         page_size: Entries of a list that are sent at once.
+        subscribable: Whether clients of sessions may follow resources: somebody tells of their changes.
     """
 
     def __init__(self, identity: Identity, envelope: Envelope, offer: Offer, page_size: int, list_ttl: float) -> None:
@@ -34,6 +35,7 @@ class Catalogue:
         self._tools = self._offer.tools
         self._list_ttl = list_ttl
         self.page_size = page_size
+        self.subscribable = False
         self.capabilities = self._offer.capabilities()
         self._lists = make_lists(self._offer, envelope, page_size, list_ttl)
         self._handlers: dict[str, Handler] = {
@@ -138,6 +140,9 @@ class Catalogue:
 
     async def _initialize(self, call: Call, _teller: Teller) -> Answer:
         members = {"protocolVersion": call.version, **self._about(), "serverInfo": self._identity.info()}
+        if self.subscribable:
+            resources = {**self.capabilities.get("resources", {}), "subscribe": True}
+            members["capabilities"] = {**self.capabilities, "resources": resources}
         return self.result(members, call.version)
 
     async def _discover(self, call: Call, _teller: Teller) -> Answer:

@@ -2,6 +2,7 @@
 
 import mimetypes
 from typing import Annotated, Final
+from urllib.parse import unquote
 
 from msgspec import Meta, Struct
 
@@ -10,9 +11,12 @@ from mcp_server.calls import CallRefused
 from mcp_server.features.content import Contents
 from mcp_server.features.results import ToolError
 from mcp_server.features.server import MCPServer
+from mcp_server.plugins.watching import Changed
 from mcp_server.plugins.workspace import NotThere, Unreadable, Workspace
 
-URI: Final = "workspace://{+path}"
+_SCHEME: Final = "workspace://"
+
+URI: Final = f"{_SCHEME}{{+path}}"
 """Where the files are; a path with characters that a URI does not have is percent-encoded."""
 
 _SOURCES: Final = {".cjs": "text/javascript", ".jsx": "text/javascript", ".mjs": "text/javascript"}
@@ -86,6 +90,13 @@ def offer_files(server: MCPServer, workspace: Workspace) -> None:
             limit: The most files of a page.
         """
         return list_files(workspace, folder, suffix, after, limit)
+
+
+def is_concerned(changed: Changed, uri: str) -> bool:
+    """Whether a resource is among the files that changed, or may be, where not all of them are named."""
+    if not uri.startswith(_SCHEME):
+        return False
+    return changed.more or unquote(uri.removeprefix(_SCHEME)) in changed.paths
 
 
 def list_files(workspace: Workspace, folder: str, suffix: str, after: str, limit: int) -> Files:

@@ -620,3 +620,12 @@ async def test_a_session_that_the_server_ended_is_gone_for_its_client() -> None:
         for sent in (headers, {"MCP-Protocol-Version": MODERN[0]}):
             body = frame(2, "tools/list", {"_meta": MODERN_META})
             assert (await served.post(body, {**sent, "Mcp-Method": "tools/list"})).status in (404, 503)
+
+
+async def test_over_http_nothing_can_be_followed() -> None:
+    async with serving() as served:
+        headers = await served.initialize()
+        reply = await served.post(frame(1, "resources/subscribe", {"uri": "notes://a"}), headers)
+        assert (reply.status, reply.code) == (200, codes.INVALID_PARAMS)
+        assert "use a websocket or stdio" in reply.body["error"]["message"]
+        assert (await served.modern(2, "resources/subscribe", {"uri": "notes://a"})).code == codes.METHOD_NOT_FOUND

@@ -9,7 +9,8 @@ from aiohttp import WSMsgType
 
 from events import codes
 from events.decided import ChunkEmitted, RequestCancelled
-from events.observed import MessageMalformed, RequestReceived, SessionClosed, SessionOpened
+from events.observed import MessageMalformed, RequestReceived, ResourceChanged, SessionClosed, SessionOpened
+from replay.replay import verify
 from tests.facts import MODERN_META, frame
 from tests.serving import LONG, Served, Socket, serving, soon, text_of
 
@@ -335,3 +336,22 @@ async def test_every_message_is_recorded_as_it_came() -> None:
         assert json.loads(await soon(socket.ws.receive_str()))["result"] == {}
         assert [fact.message.raw for fact in served.recorded(RequestReceived)] == [raw]
         assert recorded_methods(served) == ["ping"]
+
+
+async def test_who_follows_a_resource_is_told_of_its_changes_and_nobody_else_is() -> None:
+    async with serving() as served, served.socket() as socket, served.socket() as other:
+        for uri in ("notes://a", "notes://b"):
+            assert (await socket.ask(uri, "resources/subscribe", {"uri": uri}))["result"] == {}
+        served.app.gate.changed(lambda uri: uri == "notes://b")
+        assert await socket.receive() == {
+            "jsonrpc": "2.0",
+            "method": "notifications/resources/updated",
+            "params": {"uri": "notes://b"},
+        }
+        assert (await socket.ask(3, "resources/unsubscribe", {"uri": "notes://b"}))["result"] == {}
+        served.app.gate.changed(lambda _: True)
+        assert (await socket.receive())["params"] == {"uri": "notes://a"}
+        await alive(socket)
+        await alive(other)
+        assert [fact.uri for fact in served.recorded(ResourceChanged)] == ["notes://b", "notes://a"]
+        assert all(verdict.holds for verdict in verify(served.log.reader().records()))

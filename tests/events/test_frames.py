@@ -11,10 +11,11 @@ from events.decided import (
     RequestCancelled,
     ResponseReady,
     StreamEmitted,
+    UpdateEmitted,
 )
 from events.event import Decided, Observed
 from events.frames import CHUNK_META, OUTGOING, error_frame, frame
-from events.observed import MessageLogged, ProgressReported
+from events.observed import MessageLogged, ProgressReported, ResourceChanged
 from tests.facts import failed, hit, logged, missed, origin, returned, yielded
 from tests.histories import DECIDED
 
@@ -89,6 +90,13 @@ def test_a_log_message_goes_out_with_its_data_as_it_is() -> None:
     assert "logger" not in sent(LogEmitted(origin(1)), MessageLogged(origin(1), "info", "", b"1"))["params"]
 
 
+def test_of_a_resource_that_changed_it_is_told_which() -> None:
+    assert sent(UpdateEmitted(origin(None)), ResourceChanged(origin(None), "workspace://a.py")) == {
+        "method": "notifications/resources/updated",
+        "params": {"uri": "workspace://a.py"},
+    }
+
+
 def test_no_frame_has_a_line_break_in_it() -> None:
     """On stdio a line is a message."""
     text = b'{"type":"text","text":"a\\nb"}'
@@ -101,7 +109,8 @@ def test_no_frame_has_a_line_break_in_it() -> None:
 
 
 def test_only_what_a_client_is_to_hear_goes_out() -> None:
-    assert {ResponseReady, ErrorReady, ChunkEmitted, StreamEmitted, ProgressEmitted, LogEmitted} == OUTGOING
+    outgoing = {ResponseReady, ErrorReady, ChunkEmitted, StreamEmitted, ProgressEmitted, LogEmitted, UpdateEmitted}
+    assert outgoing == OUTGOING
     assert set(DECIDED) > OUTGOING
     with pytest.raises(KeyError):
         frame(RequestCancelled(origin(1), ""), missed(1))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from events.event import Decided, Event, Observed, Origin, Step
 from events.message import Message
-from events.observed import CacheMissed, Headers, PolicyReplaced, RequestOverflowed
+from events.observed import CacheMissed, Headers, PolicyReplaced, RequestOverflowed, ResourceChanged
 from events.record import pack
 from mcp_server import __version__
 from operators.measure import NoMeter
@@ -89,6 +89,9 @@ HISTORY: tuple[Observed, ...] = (
     modern(13, "stream/start", at=8.0),
     yielded(13, at=8.25),
     returned(13, at=8.5),
+    request(14, "resources/subscribe", {"uri": "workspace://a.py"}, at=8.5),
+    ResourceChanged(origin(None, 8.75), "workspace://a.py"),
+    request(15, "resources/unsubscribe", {"uri": "workspace://a.py"}, at=8.75),
     PolicyReplaced(origin(None, 8.75), dump(POLICY)),
     closed(9.0),
 )

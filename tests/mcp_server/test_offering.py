@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from types import MappingProxyType
 
@@ -6,6 +7,7 @@ import pytest
 from mcp_server.builtin import server
 from mcp_server.config import Settings, SettingsError
 from mcp_server.offering import offered
+from tests.mcp_server.asking import OLD, Heard, call
 
 
 def test_without_plugins_a_server_offers_what_it_has() -> None:
@@ -32,3 +34,16 @@ def test_a_plugin_that_cannot_be_loaded_is_named_and_the_others_are_there(tmp_pa
 def test_a_workspace_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"workspace: the workspace .* is no folder"):
         offered(Settings(enabled_plugins=("c_plugin",), workspace=str(tmp_path / "none")), server)
+
+
+@pytest.mark.parametrize(("plugins", "told"), [((), None), (("c_plugin",), True)])
+async def test_resources_can_be_followed_where_a_workspace_is_watched(
+    plugins: tuple[str, ...], told: bool | None, tmp_path: Path
+) -> None:
+    catalogue = offered(Settings(enabled_plugins=plugins, workspace=str(tmp_path)), server).catalogue
+    hello = {"protocolVersion": OLD, "capabilities": {}, "clientInfo": {"name": "c", "version": "1"}}
+    answers = [
+        await catalogue.answer(call(*asked), Heard()) for asked in (("initialize", hello, OLD), ("server/discover",))
+    ]
+    legacy, modern = (json.loads(answer.payload)["capabilities"].get("resources", {}) for answer in answers)
+    assert (legacy.get("subscribe"), modern.get("subscribe")) == (told, None)

@@ -59,7 +59,9 @@ def test_every_stateless_method_is_known(method: str) -> None:
     assert isinstance(decision(modern(1, method)), Admitted)
 
 
-@pytest.mark.parametrize("method", ["initialize", "ping", "logging/setLevel", "resources/subscribe", "no/such", ""])
+@pytest.mark.parametrize(
+    "method", ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe", "no/such", ""]
+)
 def test_what_the_stateless_era_has_no_more_is_unknown_there(method: str) -> None:
     assert rejection(modern(1, method)) == (codes.METHOD_NOT_FOUND, f"there is no method {method!r}")
 
@@ -240,7 +242,7 @@ def test_every_method_with_a_handshake_is_known_after_it(method: str) -> None:
     assert (found.method, found.version) == (method, LEGACY[2])
 
 
-@pytest.mark.parametrize("method", ["server/discover", "resources/subscribe", "tasks/list", "Ping", ""])
+@pytest.mark.parametrize("method", ["server/discover", "tasks/get", "tasks/list", "Ping", ""])
 def test_a_method_of_the_other_era_is_unknown_after_a_handshake(method: str) -> None:
     assert rejection(*ready(), request(2, method)) == (codes.METHOD_NOT_FOUND, f"there is no method {method!r}")
 

@@ -4,7 +4,9 @@ import asyncio
 import itertools
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -67,6 +69,32 @@ async def test_plugins_of_other_packages_work_and_those_that_fail_are_named_in_h
     assert (report["status"], check["status"]) == ("degraded", "degraded")
     assert check["message"].startswith("bad_plugin, taken_plugin are left out: bad_plugin: it could not be loaded: ")
     assert "there is a tool echo already" in child.errors
+
+
+async def test_clients_that_follow_a_file_are_told_when_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    settings = {"enabled_plugins": ["c_plugin"], "workspace": "files", "metrics_port": 0}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    followed = {"uri": "workspace://one%20more.c"}
+    with running(tmp_path, "--config", "config.json") as child:
+        async with socket_to(child) as socket, socket_to(child) as other, asyncio.timeout(50):
+            assert (await socket.ask(1, "resources/subscribe", followed))["result"] == {}
+            told: dict[str, Any] = {}
+            while not told:  # the server may not be watching yet
+                (tmp_path / "files" / "one more.c").write_text("int x;\n")
+                (tmp_path / "files" / "another.c").write_text("int y;\n")
+                with suppress(TimeoutError):
+                    told = json.loads(await asyncio.wait_for(socket.ws.receive_str(), 1.0))
+            assert (told["method"], told["params"]) == ("notifications/resources/updated", followed)
+            assert (await other.ask(1, "ping"))["result"] == {}  # and was told of nothing
+            await socket.request(2, "resources/unsubscribe", followed)
+            while (answer := await socket.receive()).get("id") != 2:
+                assert answer["params"] == followed
+            assert answer["result"] == {}
+            (tmp_path / "files" / "one more.c").write_text("int z;\n")
+            await asyncio.sleep(1.0)
+            assert (await socket.ask(3, "ping"))["result"] == {}
+        assert await asyncio.to_thread(child.stop) == 0
 
 
 async def test_what_was_read_is_read_anew_when_a_file_of_the_workspace_has_changed(tmp_path: Path) -> None:
