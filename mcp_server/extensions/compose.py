@@ -95,7 +95,7 @@ def _advanced(settings: Settings, catalogue: Catalogue, running: Running | None)
     if settings.streaming_enabled and running is not None:
         from mcp_server.extensions.streams import Streams
 
-        streams = Streams(catalogue, completions, running.open_log)
+        streams = Streams(catalogue, completions, running.gate, running.open_log)
         handlers |= {STREAM: streams.start, "stream/resume": streams.resume}
     if settings.batch_operations_enabled and running is not None:
         from mcp_server.extensions.batch import Batches

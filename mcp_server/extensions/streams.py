@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import orjson
 
+from adapters.sessions import Gate
 from events.codes import INVALID_PARAMS
-from events.decided import StreamEmitted
+from events.decided import CallDispatched, StreamEmitted
 from events.event import RequestId, SessionId, Step
 from events.frames import frame
 from events.jsonrpc import is_id
@@ -23,6 +24,7 @@ from mcp_server.extensions.completions import Completions
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.features.refusals import text_param, unknown
 from operators.emit_chunks import stream_id
+from operators.methods import STREAM
 from pipeline.log import LogReader
 
 MOST_PARTS: Final = 1000
@@ -37,6 +39,7 @@ class Streams:
     Args:
         catalogue: Makes the results.
         completions: What streams of the type ``completion`` are made of.
+        gate: Knows which requests are under way.
         open_log: Opens the log for reading.
     """
 
@@ -44,10 +47,12 @@ class Streams:
         self,
         catalogue: Catalogue,
         completions: Completions,
+        gate: Gate,
         open_log: Callable[[], AbstractContextManager[LogReader]],
     ) -> None:
         self._catalogue = catalogue
         self._completions = completions
+        self._gate = gate
         self._open_log = open_log
 
     async def start(self, call: Call, teller: Teller) -> Answer:
@@ -66,6 +71,8 @@ class Streams:
     async def resume(self, call: Call, _teller: Teller) -> Answer:
         """The parts of a stream after ``params.after``, an index; all of them without it.
 
+        A stream that was cut off, as by a kill of the server, ends here with a part that says so.
+
         Raises:
             CallRefused: The request is malformed, or there is no such stream of this caller.
         """
@@ -73,31 +80,60 @@ class Streams:
         after = call.params.get("after", -1)
         if type(after) is not int or after < -1:
             raise CallRefused(INVALID_PARAMS, "params.after must be an index of a part, or -1")
-        parts = await asyncio.to_thread(self._recorded, stream, call.principal, after)
-        if parts is None:
-            raise CallRefused(INVALID_PARAMS, "there is no such stream")
-        shown = parts[:MOST_PARTS]
-        members = {"streamId": stream, "parts": shown, "more": len(parts) > len(shown)}
-        return self._catalogue.result(members, call.version)
+        if (named := _named(stream)) is None:
+            raise CallRefused(INVALID_PARAMS, _UNKNOWN)
+        under_way = self._under_way(*named)  # before the look: what ends meanwhile is in the log by then, or not yet
+        found = await asyncio.to_thread(self._recorded, *named, call.principal, after)
+        if found is None:
+            raise CallRefused(INVALID_PARAMS, _UNKNOWN)
+        if not found.ended and not under_way and found.count > after:
+            found.parts.append({"index": found.count, "isFinal": True, "reason": "error"})
+        shown = found.parts[:MOST_PARTS]
+        more = len(found.parts) > len(shown) or (under_way and not found.ended)
+        return self._catalogue.result({"streamId": stream, "parts": shown, "more": more}, call.version)
 
-    def _recorded(self, stream: str, principal: str, after: int) -> list[dict[str, Any]] | None:
+    def _under_way(self, session: SessionId, request: RequestId) -> bool:
+        open_session = self._gate.sessions.get(session)
+        return open_session is not None and request in open_session.pending
+
+    def _recorded(self, session: SessionId, request: RequestId, principal: str, after: int) -> "_Found | None":
         """What was sent of a stream; None when it is not there, or somebody else's, which is the same to the caller."""
-        named = _named(stream)
-        if named is None:
-            return None
-        session, request = named
-        found: list[dict[str, Any]] = []
-        begun = False
+        found = _Found()
         with self._open_log() as reader:
             for step in _steps(reader, session):
                 if isinstance(step.fact, SessionOpened) and step.fact.principal != principal:
                     return None
                 for decision in step.decisions:
-                    if isinstance(decision, StreamEmitted) and decision.origin.request == request:
-                        begun = True
+                    if decision.origin.request != request:
+                        continue
+                    if isinstance(decision, CallDispatched) and decision.method == STREAM:
+                        found = _Found()
+                        found.begun = True
+                    elif isinstance(decision, StreamEmitted):
+                        found.count = decision.index + 1
+                        found.ended = bool(decision.ended)
                         if after < decision.index <= after + MOST_PARTS + 1:
-                            found.append(_part(decision, step))
-        return found if begun else None
+                            found.parts.append(_part(decision, step))
+        return found if found.begun else None
+
+
+class _Found:
+    """What the log has of a stream.
+
+    Attributes:
+        begun: Whether it was begun at all.
+        parts: Those that are wanted, as their notifications had them.
+        count: All of them.
+        ended: Whether the last one is among them.
+    """
+
+    def __init__(self) -> None:
+        self.begun = self.ended = False
+        self.parts: list[dict[str, Any]] = []
+        self.count = 0
+
+
+_UNKNOWN: Final = "there is no such stream"
 
 
 def _steps(reader: LogReader, session: SessionId) -> Iterator[Step]:

@@ -220,3 +220,32 @@ async def test_pieces_wait_for_a_client_that_does_not_read() -> None:
     told = await telling
     assert "".join(chunk["text"] for chunk in heard.chunks) == told["choices"][0]["text"]
     assert len(heard.chunks) > 1
+
+
+async def test_a_stream_that_a_kill_cut_off_is_resumed_to_an_end_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another server on the same log stands for the one that is started after the kill."""
+    async with far(monkeypatch) as (there, served), served.socket() as socket:
+        there.behaviours = [loopback.held]
+        await socket.request(1, "stream/start", CALLS["stream/start"])
+        first = (await socket.receive())["params"]
+        named = {"streamId": first.pop("streamId")}
+
+        async def resumed(by: Served, after: int) -> tuple[list[dict[str, Any]], bool]:
+            result = (await by.modern(2, "stream/resume", {**named, "after": after})).body["result"]
+            return result["parts"], result["more"]
+
+        assert await resumed(served, -1) == ([first], True)
+        assert await resumed(served, 0) == ([], True)
+        async with serving(served.log) as after_the_kill:
+            final = {"index": 1, "isFinal": True, "reason": "error"}
+            assert await resumed(after_the_kill, -1) == ([first, final], False)
+            assert await resumed(after_the_kill, 0) == ([final], False)
+            assert await resumed(after_the_kill, 1) == ([], False)
+        there.go_on.set()
+        before, _ = await told(socket, 1)
+        assert await resumed(served, 1) == ([_bare(before[-1])], False)
+
+
+def _bare(message: dict[str, Any]) -> dict[str, Any]:
+    """A part as its notification has it, without the name of its stream."""
+    return {key: value for key, value in message["params"].items() if key != "streamId"}
