@@ -19,7 +19,7 @@ IN_FLIGHT: Final = 4
 """Large groups on their way to the log at once: one being committed, and three that its writer will take as one."""
 
 GROUP: Final = 8
-"""Records that make a group large: it is appended before the turn of the loop ends, and while the log is busy."""
+"""Records that make a group large: it is appended as soon as another follows, and while the log is busy."""
 
 
 class Recorded(Struct, frozen=True, gc=False):
@@ -89,13 +89,13 @@ class Journal:
         if session in self._pending:
             self._pending[session].append(step)
         else:
+            if len(self._pending) >= GROUP:  # not before: what the last of them asked may have been answered just now
+                self._flush()
             self._pending[session] = [step]
-        if not self._scheduled and not self._under_way:
+        if not self._scheduled and (not self._under_way or len(self._pending) >= GROUP):
             self._scheduled = True
             self._soon(self._flush)
         self.accepted.emit(step)
-        if len(self._pending) >= GROUP:
-            self._flush()
 
     def resume(self, session: SessionId, version: int) -> None:
         """Go on with a session whose newest record in the log is ``version``."""

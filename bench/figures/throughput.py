@@ -30,14 +30,8 @@ PEERS = {
 }
 """The files in ``bench/servers``, and what they are told."""
 
-EVERYTHING = {
-    "limits": [
-        {"name": "calls", "per": "session", "requests": 10**6, "window": 1.0},
-        {"name": "callers", "per": "principal+tool", "requests": 10**7, "window": 1.0,
-         "algorithm": "sliding_window_counter"},
-    ],
-}  # fmt: skip
-"""The settings of a server with all that a careful owner turns on: limits that are asked, and never refuse the load."""
+EVERYTHING = {"rate_limit_requests": 10**6, "rate_limit_window": 1.0}
+"""The guide's settings for a limit, with numbers that never refuse the load: it is asked for every call."""
 
 HTTP_32 = Load(transport="http", port=0, connections=32)
 HTTP_32_LEGACY = Load(transport="http", port=0, connections=32, handshake=True)

@@ -84,17 +84,31 @@ def test_steps_gather_while_the_log_is_busy_and_go_out_as_one_group(desk: Desk) 
 
 def test_a_group_that_is_large_enough_does_not_wait_for_the_end_of_the_turn(desk: Desk) -> None:
     sessions = [str(UUID(int=number)) for number in range(GROUP * (IN_FLIGHT + 1))]
-    desk.add(*(opened(session=session) for session in sessions[: GROUP - 1]))
+    desk.add(*(opened(session=session) for session in sessions[:GROUP]))
     assert not desk.log.appended
-    desk.add(opened(session=sessions[GROUP - 1]))
-    assert [len(rows) for rows, _ in desk.log.appended] == [GROUP]
+    desk.add(request(1, session=sessions[GROUP - 1]))  # what follows from the last one of the group goes with it
+    assert not desk.log.appended
     desk.add(*(opened(session=session) for session in sessions[GROUP:]))
     assert [len(rows) for rows, _ in desk.log.appended] == [GROUP] * IN_FLIGHT
     desk.turn()
     assert len(desk.log.appended) == IN_FLIGHT  # it is busy, however large the next group is
     while desk.log.appended:
         desk.log.release()
+    assert len(desk.log.rows(sessions[GROUP - 1])) == 1
+    desk.facts.remove(request(1, session=sessions[GROUP - 1]))
     assert desk.facts == [opened(session=session) for session in sessions]
+
+
+def test_a_large_group_is_appended_at_the_end_of_the_turn_although_the_log_is_busy(desk: Desk) -> None:
+    sessions = [str(UUID(int=number)) for number in range(GROUP)]
+    desk.add(opened())
+    desk.turn()
+    desk.add(*(opened(session=session) for session in sessions[1:]))
+    desk.turn()
+    assert len(desk.log.appended) == 1
+    desk.add(opened(session=sessions[0]))
+    desk.turn()
+    assert [len(rows) for rows, _ in desk.log.appended] == [1, GROUP]
 
 
 def test_versions_count_up_in_each_session_and_positions_in_the_log(desk: Desk) -> None:
