@@ -19,6 +19,7 @@ from soak.corpus import LEAST, files, outlines, read
 from tests.mcp_server.plugins.python.oracles import (
     complexity_by_ast,
     complexity_by_us,
+    has_tables,
     locals_by_symtable,
     locals_by_us,
     named_by_ast,
@@ -94,6 +95,7 @@ def test_the_complexity_of_the_standard_library_is_what_counting_in_its_syntax_t
     assert differing == []
 
 
+@has_tables
 @parts
 def test_the_names_that_functions_of_the_standard_library_bind_are_those_that_the_compiler_says(part: int) -> None:
     def same(ours: Parsed, _tree: ast.Module) -> bool:

@@ -2,9 +2,12 @@
 
 import ast
 import symtable
+import sys
 import unicodedata
 from collections.abc import Iterator
 from typing import NamedTuple
+
+import pytest
 
 from mcp_server.plugins.code.budget import Budget
 from mcp_server.plugins.code.language import FUNCTIONS
@@ -83,6 +86,12 @@ def _decisions(node: ast.AST) -> int:
 def complexity_by_us(parsed: Parsed, budget: Budget) -> set[tuple[str, int, int]]:
     found: tuple[FunctionMetrics, ...] = metrics(parsed, budget).functions
     return {(unicodedata.normalize("NFKC", each.name), each.line, each.complexity) for each in found}
+
+
+has_tables = pytest.mark.skipif(
+    sys.version_info >= (3, 12), reason="the compiler's tables mix comprehensions into functions there (PEP 709)"
+)
+"""For what is compared with :func:`locals_by_symtable`; what is found does not depend on the Python that runs it."""
 
 
 def locals_by_symtable(code: str) -> set[tuple[str, frozenset[str]]]:

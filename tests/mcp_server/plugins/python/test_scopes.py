@@ -1,6 +1,6 @@
 import pytest
 
-from tests.mcp_server.plugins.python.oracles import locals_by_symtable, locals_by_us
+from tests.mcp_server.plugins.python.oracles import has_tables, locals_by_symtable, locals_by_us
 from tests.mcp_server.plugins.samples import PYTHON, budget, check_definition, defined, marked, parsed, used
 
 CODE = """
@@ -36,6 +36,7 @@ def f(p, /, q=os, *args: int, r: system = 1, **kwargs):
 """
 
 
+@has_tables
 def test_each_function_and_class_binds_the_names_that_the_compiler_says() -> None:
     assert locals_by_us(parsed(PYTHON, CODE), budget()) == locals_by_symtable(CODE)
 
