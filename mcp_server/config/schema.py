@@ -1,5 +1,6 @@
 """A JSON Schema of the file of settings, for editors."""
 
+from inspect import cleandoc
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,9 @@ def file_schema() -> dict[str, Any]:
     items, parts = msgspec.json.schema_components(LISTS.values(), ref_template="#/$defs/{name}")
     for kind in LISTS.values():
         parts[kind.__name__]["additionalProperties"] = False
+    for part in parts.values():
+        if "description" in part:  # Python 3.13 takes the indentation off docstrings, those before it do not
+            part["description"] = cleandoc(part["description"])
     schema["$defs"].update(msgspec.to_builtins(parts))
     for name, item in zip(LISTS, items, strict=True):
         properties[name] |= {"type": "array", "items": item}
