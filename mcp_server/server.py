@@ -105,7 +105,7 @@ class MCPServer(features.MCPServer):
             Its port; 0 on stdio.
 
         Raises:
-            RuntimeError: It ended before. Why, :meth:`start` raises.
+            RuntimeError: It ended before; its cause is what :meth:`start` raises.
         """
         return await asyncio.shield(self._will_be_reached())
 
@@ -119,7 +119,7 @@ class MCPServer(features.MCPServer):
     async def _serve(self) -> None:
         from mcp_server.serving import serve
 
-        reached = self._will_be_reached()
+        reached, problem = self._will_be_reached(), None
         try:
             settings = self.settings.settled()
             _log_to(settings)
@@ -128,10 +128,15 @@ class MCPServer(features.MCPServer):
                 if settings.transport_type == "stdio":
                     reached.set_result(0)
                 await serve(settings, offer, reached.set_result, sink)
+        except Exception as error:
+            problem = error
+            raise
         finally:
             self._reached = None
             if not reached.done():
-                reached.set_exception(RuntimeError(f"{self!r} ended before it could be reached"))
+                early = RuntimeError(f"{self!r} ended before it could be reached")
+                early.__cause__ = problem
+                reached.set_exception(early)
                 reached.exception()  # whoever waits is told; that nobody does is no mistake
             for number in (signal.SIGINT, signal.SIGTERM):  # the program goes on, and these are its own again
                 asyncio.get_running_loop().remove_signal_handler(number)

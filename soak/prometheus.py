@@ -72,7 +72,7 @@ async def _read_directly(server: Server, port: int, setting: Setting, tally: Tal
         outcome.violation("the metrics cannot be read")
         return
     _judge(samples, tally, setting, outcome)
-    await _kill(server)
+    await server.kill()
     gone = await _fetched(port) is None
     outcome.controls.append(Control("the server is killed", gone, "its metrics cannot be read" if gone else "NOTHING"))
 
@@ -104,7 +104,7 @@ async def _watch(
         _judge(await watching.query('{__name__=~"mcp_.+", job="mcp-server"}'), tally, setting, outcome)
         await _judge_queries(watching, target, outcome)
         await _judge_rules(watching, outcome)
-        await _kill(server)
+        await server.kill()
         outcome.controls.append(await _noticed_down(watching, setting))
     except QueryFailed as problem:
         outcome.violation(str(problem))
@@ -201,11 +201,6 @@ async def _judge_rules(watching: Prometheus, outcome: Outcome) -> None:
             outcome.violation(f"the alert {name} is {rule['state']}: {rule['alerts']}")
     outcome.counts["alerts"] = len(states)
     outcome.counts["alerts by state"] = str(dict(Counter(rule["state"] for rule in states.values())))
-
-
-async def _kill(server: Server) -> None:
-    server.signal(signal.SIGKILL)
-    await server.left()
 
 
 async def _noticed_down(watching: Prometheus, setting: Setting) -> Control:

@@ -88,6 +88,17 @@ class Server:
         code = await self.left()
         return "" if code == 0 else f"the server, told to stop, ended with {code}: {self.tail()}"
 
+    async def kill(self) -> None:
+        """Kill it, and wait until what it has started has left too."""
+        helpers = self.helpers()
+        self.signal(signal.SIGKILL)
+        await self.left()
+        until = time.monotonic() + PATIENCE
+        while any(processes.runs(pid) for pid in helpers):
+            if time.monotonic() > until:
+                raise TimeoutError(f"{[*map(processes.command, helpers)]} stay after their server was killed")
+            await asyncio.sleep(0.002)
+
     def tail(self) -> str:
         """The last words that it printed."""
         return self._printed()[-800:].decode(errors="replace").strip()

@@ -120,10 +120,11 @@ async def test_a_server_that_cannot_start_says_why() -> None:
     async with served(first) as url:
         second.settings.port = int(url.rpartition(":")[2])
         waiting = asyncio.ensure_future(second.ready())
-        with pytest.raises(CannotListen, match="Address already in use"):
+        with pytest.raises(CannotListen, match="Address already in use") as raised:
             await second.start()
-        with pytest.raises(RuntimeError, match="ended before it could be reached"):
+        with pytest.raises(RuntimeError, match="ended before it could be reached") as told:
             await soon(waiting)
+        assert told.value.__cause__ is raised.value
     await second.stop()  # what does not run is stopped
 
 

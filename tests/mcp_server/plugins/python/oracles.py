@@ -63,6 +63,7 @@ def complexity_by_ast(tree: ast.Module) -> set[tuple[str, int, int]]:
 
 def _head(node: Function) -> Iterator[ast.AST]:
     yield node.args
+    yield from getattr(node, "type_params", ())  # from Python 3.12 on
     if node.returns is not None:
         yield node.returns
 
