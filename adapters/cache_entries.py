@@ -15,7 +15,9 @@ TAG_OVERHEAD: Final = 360
 def size_of(key: str, payload: bytes, tags: tuple[str, ...] = ()) -> int:
     """What an entry counts, in bytes: payload, key, tags, and what keeping them takes."""
     size = len(payload) + (len(key) if key.isascii() else len(key.encode())) + ENTRY_OVERHEAD
-    return size + sum(len(tag.encode()) + TAG_OVERHEAD for tag in tags) if tags else size
+    for tag in tags:
+        size += (len(tag) if tag.isascii() else len(tag.encode())) + TAG_OVERHEAD
+    return size
 
 
 class Entry(Struct, frozen=True, gc=False):
@@ -79,7 +81,10 @@ class Entries:
         entries[key] = Entry(payload, stored, expires, size, tags)
         self.bytes += size
         for tag in tags:
-            self._tagged.setdefault(tag, set()).add(key)
+            tagged = self._tagged.get(tag)
+            if tagged is None:
+                tagged = self._tagged[tag] = set()
+            tagged.add(key)
         while len(entries) > self._most_entries or self.bytes > self._room:
             self._evict()
         return True

@@ -2,20 +2,19 @@
 
 import os
 import time
+from collections.abc import Callable
 
 
-class Clock:
-    """Seconds since the Unix epoch (UTC), never going back even when the system's clock does."""
+def wall_clock() -> Callable[[], float]:
+    """Make a clock: seconds since the Unix epoch (UTC), never going back even when the system's clock does."""
+    last = 0.0
 
-    def __init__(self) -> None:
-        self._last = 0.0
+    def now() -> float:
+        nonlocal last
+        last = max(last, time.time())
+        return last
 
-    def __call__(self) -> float:
-        now = time.time()
-        if now < self._last:
-            return self._last
-        self._last = now
-        return now
+    return now
 
 
 def new_session_id(at: float) -> str:

@@ -8,7 +8,7 @@ from typing import Final, Protocol, TypeAlias, TypeVar
 import msgspec
 from reactivex.abc import DisposableBase
 
-from adapters.clock import Clock, new_session_id
+from adapters.clock import new_session_id
 from events import codes
 from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed, Origin, RequestId, SessionId
@@ -199,7 +199,9 @@ class Gate:
         retry_after: Seconds after which a refused client is told to try again.
     """
 
-    def __init__(self, ingress: Ingress, journal: Journal, clock: Clock, policy: bytes, window: int) -> None:
+    def __init__(
+        self, ingress: Ingress, journal: Journal, clock: Callable[[], float], policy: bytes, window: int
+    ) -> None:
         self.ingress = ingress
         self.journal = journal
         self.clock = clock

@@ -14,8 +14,9 @@ from bench import wire
 class Tally:
     """What all connections have seen."""
 
-    def __init__(self, requests: int = 0) -> None:
-        self.ids = count(wire.FIRST_ID)
+    def __init__(self, requests: int = 0, asked: int = 1, first: int = 0) -> None:
+        self.asked = asked
+        self.ids = count(wire.FIRST_ID + first)
         self.sent = 0
         self.requests = requests
         self.sending = True
@@ -51,7 +52,7 @@ class Tally:
             and answer.count(b'"jsonrpc"') == 1
             and b'"result":' in answer
             and b'"isError":true' not in answer
-            and wire.text_of(number) in answer
+            and wire.text_of(number, self.asked) in answer
         )
         if not right:
             self.wrong(f"a wrong answer to {number}: {answer[:200]!r}")
@@ -141,7 +142,7 @@ class HttpConnection(Connection):
 
     def greet(self) -> None:
         self.greeted = False
-        self.encoded = wire.calls(self.host, wire.MODERN, modern=True)
+        self.encoded = wire.calls(self.host, wire.MODERN, modern=True, asked=self.tally.asked)
         if self.handshake:
             self.transport.write(wire.post(self.host, wire.HELLO, wire.LEGACY))
         else:
@@ -182,7 +183,7 @@ class HttpConnection(Connection):
             self.ready.set_result(None)
         elif not self.greeted and wire.GREETED in body:
             headers = wire.session_headers(data)
-            self.encoded = wire.calls(self.host, headers, modern=False)
+            self.encoded = wire.calls(self.host, headers, modern=False, asked=self.tally.asked)
             self.greeted = True
             self.transport.write(wire.post(self.host, wire.READY, headers))
         else:
@@ -198,7 +199,7 @@ class WebsocketConnection(Connection):
         self.transport.write(wire.upgrade(self.host, "/ws", "mcp", self.key))
 
     def encode(self, number: int) -> bytes:
-        return wire.frame(wire.call(number, modern=False))
+        return wire.frame(wire.call(number, modern=False, asked=self.tally.asked))
 
     def taken(self, data: bytes) -> bytes:
         if not self.upgraded:

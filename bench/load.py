@@ -27,6 +27,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
         connections: How many are held open.
         in_flight: Unanswered requests on each; HTTP/1.1 can have one.
         handshake: Whether a connection begins with ``initialize``; over HTTP it is a legacy session then.
+        asked: How many requests ask for the same; see :func:`bench.wire.text_of`.
+        first: The number of the first request: loads that begin at others ask for other things.
         warm_up: Seconds before the window in which answers are counted.
         seconds: Length of that window.
         requests: Stop after so many instead; 0 for no such end.
@@ -40,6 +42,8 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     in_flight: int = 1
     handshake: bool = False
+    asked: int = 1
+    first: int = 0
     warm_up: float = 1.0
     seconds: float = 4.0
     requests: int = 0
@@ -101,7 +105,7 @@ async def connect(load: Load, tally: Tally) -> list[Connection]:
 
 async def run(load: Load) -> Measured:
     """Open the connections, send, and count."""
-    tally = Tally(load.requests)
+    tally = Tally(load.requests, load.asked, load.first)
     connections = await connect(load, tally)
     if load.rate:
         pace = asyncio.create_task(_pace(load, connections))

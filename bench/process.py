@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +26,7 @@ SERVER_CORE, LOAD_CORE = CORES[0], CORES[-1]
 UNDISTURBED = 0.015
 """The share of the machine's processor time that its host may give to others within a window."""
 
+_FIRST = count(0, 1_000_000)
 START_UP = 30.0
 """Seconds a server may take to listen."""
 
@@ -150,7 +152,7 @@ def put_load(server: Server, load: Load, tries: int = 1) -> Measured:
         CannotMeasure: An answer was wrong or missing.
     """
     load = msgspec.structs.replace(load, port=server.port, core=LOAD_CORE, server=server.process.pid)
-    least = _put_once(server, load)
+    least = _put_once(server, load)  # each asks for what no other has asked for: nothing is in a cache yet
     for _ in range(tries - 1):
         if least.stolen <= UNDISTURBED:
             break
@@ -161,6 +163,7 @@ def put_load(server: Server, load: Load, tries: int = 1) -> Measured:
 def _put_once(server: Server, load: Load) -> Measured:
     server.release_helpers()
     server.settle()
+    load = msgspec.structs.replace(load, first=next(_FIRST))
     done = subprocess.run(
         [sys.executable, "-m", "bench.load", msgspec.json.encode(load).decode()],
         cwd=ROOT, capture_output=True, text=True, check=False,

@@ -1,7 +1,7 @@
 """Requests as bytes, and answers taken out of bytes, at a cost far below that of any server.
 
-Every request calls the tool ``echo`` with a text of its own, so that no cache helps. Ids have ten digits, so that one
-is never a part of another.
+Every request calls the tool ``echo``, with a text of its own, so that no cache helps, unless the load says otherwise.
+Ids have ten digits, so that one is never a part of another.
 """
 
 import base64
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 FIRST_ID: Final = 1_000_000_000
+APART: Final = 1000
 PADDING: Final = b"the quick brown fox jumps over the lazy dog "
 META: Final = (
     b'{"io.modelcontextprotocol/protocolVersion":"2026-07-28",'
@@ -36,17 +37,19 @@ class LostFraming(Exception):
     """What came cannot be cut into answers."""
 
 
-def text_of(number: int) -> bytes:
-    """The argument of one request: no other has the same."""
+def text_of(number: int, asked: int = 1) -> bytes:
+    """The argument of one request: ``asked`` requests have the same, each :data:`APART` after the one before."""
+    if asked > 1:
+        number -= number % (APART * asked) - number % APART
     return b"%b%010d" % (PADDING, number ^ 0x2545F491)
 
 
-def call(number: int, *, modern: bool) -> bytes:
+def call(number: int, *, modern: bool, asked: int = 1) -> bytes:
     """A ``tools/call`` as compact JSON."""
     meta = b',"_meta":' + META if modern else b""
     return b'{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"echo","arguments":{"text":"%b"}%b}}' % (
         number,
-        text_of(number),
+        text_of(number, asked),
         meta,
     )
 
@@ -60,11 +63,11 @@ def post(host: str, body: bytes, headers: bytes) -> bytes:
     return head % (host.encode(), headers, len(body)) + body
 
 
-def calls(host: str, headers: bytes, *, modern: bool) -> Callable[[int], bytes]:
+def calls(host: str, headers: bytes, *, modern: bool, asked: int = 1) -> Callable[[int], bytes]:
     """Make the function that gives the HTTP request for an id. All bodies are equally long, so the head is the same."""
     body = call(FIRST_ID, modern=modern)
     head = post(host, body, headers).removesuffix(body)
-    return lambda number: head + call(number, modern=modern)
+    return lambda number: head + call(number, modern=modern, asked=asked)
 
 
 def session_headers(response: bytes) -> bytes:

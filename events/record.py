@@ -104,8 +104,7 @@ def pack(steps: Iterable[Step]) -> bytes:
         row: list[Any] = [tag, values(step.fact)]
         for decision in step.decisions:
             tag, values = _VALUES[type(decision)]
-            row.append(tag)
-            row.append(values(decision))
+            row += (tag, values(decision))
         record.append(row)
     return _encode(record)
 

@@ -11,7 +11,7 @@ import structlog
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from adapters.audit_projector import Projector
-from adapters.clock import Clock
+from adapters.clock import wall_clock
 from adapters.metrics_log import MeasuredLog
 from adapters.pressure import Level, relieve
 from adapters.prometheus import PrometheusMeter
@@ -68,7 +68,7 @@ class App:
         self.settings = settings
         self.stopping = asyncio.Event()
         self.failure: LogFailed | None = None
-        self.clock = Clock()
+        self.clock = wall_clock()
         self._policy = policy = Policy(settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings))
         self.reloads = 0
         self._pressure = Level.NORMAL

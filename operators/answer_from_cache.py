@@ -103,7 +103,8 @@ def cache_key(request: Admitted, principal: str) -> str:
     """
     params = request.message.params
     if "_meta" in params:
-        params = {name: value for name, value in params.items() if name != "_meta"}
+        params = dict(params)
+        del params["_meta"]
     asked = [request.method, request.version, principal, params]
     return hashlib.sha256(canonical(asked)).hexdigest()
 

@@ -39,8 +39,13 @@ class Stage(NamedTuple):
         """Apply this stage alone."""
 
         def subscribe(observer: ObserverBase[Event], scheduler: SchedulerBase | None = None) -> DisposableBase:
-            run = _Run((self,), observer.on_next, Event)
-            return source.subscribe(run.on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+            run = _Run((self,), Event)
+
+            def on_next(event: Event) -> None:
+                for each in run.decide(event):
+                    observer.on_next(each)
+
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
         return reactivex.create(subscribe)
 
@@ -74,15 +79,10 @@ def fuse(*stages: Stage) -> Callable[[Observable[Observed]], Observable[Step]]:
 
     def lift(source: Observable[Observed]) -> Observable[Step]:
         def subscribe(observer: ObserverBase[Step], scheduler: SchedulerBase | None = None) -> DisposableBase:
-            decisions: list[Any] = []
-            run = _Run(stages, decisions.append, Decided)
-            forward = observer.on_next
+            decide, forward = _Run(stages, Decided).decide, observer.on_next
 
             def on_next(fact: Observed) -> None:
-                run.on_next(fact)
-                step = Step(fact, tuple(decisions))
-                decisions.clear()
-                forward(step)
+                forward(Step(fact, tuple(decide(fact))))
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
@@ -94,38 +94,46 @@ def fuse(*stages: Stage) -> Callable[[Observable[Observed]], Observable[Step]]:
 class _Run:
     """One subscription: the states of the sessions, and for each type of event the stages that know it."""
 
-    def __init__(self, stages: Sequence[Stage], forward: Callable[[Any], None], out: type[Event]) -> None:
+    def __init__(self, stages: Sequence[Stage], out: type[Event]) -> None:
+        """Of what goes through all stages, ``decide`` gives back what is an ``out``."""
         self._stages = stages
         self._sessions: dict[SessionId, list[Any]] = {}
         self._plans: dict[type[Event], list[_Plan]] = {}
-        self._forward = forward
         self._out = out
 
-    def on_next(self, event: Event) -> None:
+    def decide(self, event: Event) -> list[Any]:
+        """Take an event through the stages, and then what it led to: whatever a later stage made of it goes first."""
         session = event.origin.session
         states = self._sessions.get(session)
         if states is None:
             states = self._sessions[session] = [stage.fresh() for stage in self._stages]
-        self._pass(event, 0, states)
         if type(event) is SessionClosed:
             del self._sessions[session]
-
-    def _pass(self, event: Event, start: int, states: list[Any]) -> None:
-        """Take an event from stage ``start`` to where it ends, and before it whatever it leads to on the way."""
-        kind = type(event)
-        lets_out, stages = (self._plans.get(kind) or self._plan(kind))[start]
-        for index, decide in stages:
-            try:
-                events = decide(states[index], event)
-            except Exception as error:  # noqa: BLE001 - a bug of ours: the event is lost, the stream is not
-                failed = self._failed(index, event, error)
-                events = (event, failed) if isinstance(event, Decided) else (failed,)
-            if len(events) != 1 or events[0] is not event:
-                for each in events:
-                    self._pass(each, index + 1, states)
-                return
-        if lets_out:
-            self._forward(event)
+        out: list[Event] = []
+        waiting: list[tuple[Event, int]] = []
+        start = 0
+        while True:
+            kind = type(event)
+            lets_out, stages = (self._plans.get(kind) or self._plan(kind))[start]
+            alone = (event,)
+            for index, decide in stages:
+                try:
+                    events = decide(states[index], event)
+                except Exception as error:  # noqa: BLE001 - a bug of ours: the event is lost, the stream is not
+                    failed = self._failed(index, event, error)
+                    events = (event, failed) if isinstance(event, Decided) else (failed,)
+                if events == alone:
+                    continue
+                goes_on = len(events) > 0 and events[0] is event
+                waiting += [(each, index + 1) for each in (events[:0:-1] if goes_on else events[::-1])]
+                if not goes_on:
+                    break
+            else:
+                if lets_out:
+                    out.append(event)
+            if not waiting:
+                return out
+            event, start = waiting.pop()
 
     def _failed(self, index: int, event: Event, error: Exception) -> StageFailed:
         name, kind = self._stages[index].name, type(event).__name__

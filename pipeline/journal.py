@@ -46,6 +46,7 @@ class Journal:
         accepted: Steps that are complete, on their way to the log. For questions, and for effects that a weaker
             durability lets act early.
         recorded: Records that are durable. Effects listen here.
+        failure: Why nothing can be recorded any more; None while all is well.
         lost: Steps that have no stored form, and what comes after them in their sessions: a bug of ours, or a value
             from a tool that cannot be written. Nothing acts on them; the session is to be ended.
     """
@@ -55,6 +56,7 @@ class Journal:
         self.accepted: Hot[Step] = Hot()
         self.recorded: Hot[Recorded] = Hot()
         self.lost: Hot[Lost] = Hot()
+        self.failure = log.failure
         self._log = log
         self._soon = soon
         self._versions: dict[SessionId, int] = {}
@@ -62,11 +64,7 @@ class Journal:
         self._broken: set[SessionId] = set()
         self._under_way = 0
         self._scheduled = False
-
-    @property
-    def failure(self) -> LogFailed | None:
-        """Why nothing can be recorded any more; None while all is well."""
-        return self._log.failure
+        log.on_failure(self._fail)
 
     @property
     def waiting(self) -> int:
@@ -80,7 +78,7 @@ class Journal:
 
     def add(self, step: Step) -> None:
         """Write a step down; accept it only while it can be recorded. To be subscribed to the chain."""
-        if self._log.failure is not None:
+        if self.failure is not None:
             return
         session = step.fact.origin.session
         if self._broken and session in self._broken:
@@ -101,10 +99,13 @@ class Journal:
         """Go on with a session whose newest record in the log is ``version``."""
         self._versions[session] = version
 
+    def _fail(self, failure: LogFailed) -> None:
+        self.failure = failure
+
     def _flush(self) -> None:
         self._scheduled = False
         most = IN_FLIGHT if len(self._pending) >= GROUP else 1
-        if not self._pending or self._under_way >= most or self._log.failure is not None:
+        if not self._pending or self._under_way >= most or self.failure is not None:
             return
         pending, self._pending = self._pending, {}
         rows, broken = [], []

@@ -6,6 +6,7 @@ they let through. Shared memory and a shared server answer through the same Prot
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
 from events.decided import CacheAsked, PermitAsked, PermitReturned
@@ -127,30 +128,24 @@ class Questions:
         asker = (origin.session, origin.request)
         self._asking[asker] = origin
         costs = asked.costs or (asked.cost,) * len(asked.keys)
-        self._limiter.take(asked.keys, costs, asker, origin.at, self._permit(asker, origin))
+        self._limiter.take(asked.keys, costs, asker, origin.at, partial(self._permit, asker, origin))
 
     def _give_back(self, returned: PermitReturned) -> None:
         self._limiter.give_back(returned.keys, (returned.origin.session, returned.origin.request))
 
     def _ask_cache(self, asked: CacheAsked) -> None:
         origin = asked.origin
-        self._cache.look(asked.key, (origin.session, origin.request), origin.at, self._lookup(origin))
+        self._cache.look(asked.key, (origin.session, origin.request), origin.at, partial(self._lookup, origin))
 
-    def _permit(self, asker: Asker, asked: Origin) -> Callable[[Verdict], None]:
-        def answer(verdict: Verdict) -> None:
-            # An id may be used again when its request was cancelled: then this is the word on a request that is gone.
-            if self._asking.get(asker) is asked:
-                del self._asking[asker]
-                self._ingress.push(permit(verdict, self._now(asked)))
+    def _permit(self, asker: Asker, asked: Origin, verdict: Verdict) -> None:
+        # An id may be used again when its request was cancelled: then this is the word on a request that is gone.
+        if self._asking.get(asker) is asked:
+            del self._asking[asker]
+            self._ingress.push(permit(verdict, self._now(asked)))
 
-        return answer
-
-    def _lookup(self, asked: Origin) -> Callable[[Kept | None], None]:
-        def answer(kept: Kept | None) -> None:
-            origin = self._now(asked)
-            self._ingress.push(CacheMissed(origin) if kept is None else CacheHit(origin, *kept))
-
-        return answer
+    def _lookup(self, asked: Origin, kept: Kept | None) -> None:
+        origin = self._now(asked)
+        self._ingress.push(CacheMissed(origin) if kept is None else CacheHit(origin, *kept))
 
     def _now(self, asked: Origin) -> Origin:
         return Origin(asked.session, asked.request, self._clock())

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Self, TypeAlias
 
-from adapters.clock import Clock
+from adapters.clock import wall_clock
 from adapters.memory_limits import MemoryLimits
 from operators.limits.limit import Algorithm, Limit
 from pipeline.questions import Limiter, Verdict
@@ -97,7 +97,7 @@ class RateLimiter:
 
     def __init__(self, config: RateLimiterConfig | None = None) -> None:
         self.config = config or RateLimiterConfig()
-        self._clock = Clock()
+        self._clock = wall_clock()
         self._limiter: Limiter | None = None
         self._close: Callable[[], Awaitable[None]] | None = None
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from reactivex import Observable
 
-from adapters.clock import Clock, new_session_id
+from adapters.clock import new_session_id, wall_clock
 from events import codes
 from events.decided import CallDispatched, ErrorReady, PermitAsked, RequestCancelled, ResponseReady
 from events.event import Decided, Observed, Origin, Step
@@ -51,7 +51,7 @@ class MiddlewareStack:
 
     def __init__(self, performance: PerformanceMonitor, *middleware: Middleware) -> None:
         self._performance = performance
-        self._clock = Clock()
+        self._clock = wall_clock()
         self._middleware: tuple[Middleware, ...] = ()
         self._chain = _Chain(())
         self._arrange(middleware)

@@ -1,5 +1,6 @@
 """The load generator believes nothing: each way of answering wrongly is an error, and right answers are none."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -169,3 +170,16 @@ def test_a_response_is_taken_only_when_it_is_whole() -> None:
     for end in range(len(data)):
         assert wire.take_response(data[:end]) is None
     assert wire.take_response(data) == (200, b"{}", len(data))
+
+
+async def test_a_load_may_ask_for_the_same_several_times_and_another_load_for_something_else() -> None:
+    seen: Counter[str] = Counter()
+
+    def note(body: dict[str, Any]) -> list[bytes]:
+        seen[body["params"]["arguments"]["text"]] += 1
+        return right(body)
+
+    for first in (0, 1_000_000):
+        found = await measured(note, "websocket", in_flight=8, requests=2 * wire.APART, asked=2, first=first)
+        assert found.problems == []
+    assert list(seen.values()) == [2] * (2 * wire.APART)
