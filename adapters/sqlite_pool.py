@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 import aiosqlite
-from aiosqlitepool import SQLiteConnectionPool  # type: ignore[import-untyped]
+from aiosqlitepool import SQLiteConnectionPool  # type: ignore[import-untyped]  # it has no py.typed
 
 from adapters.sqlite_pool_member import Member, Tracked
 

@@ -6,6 +6,7 @@ notification, the era told by each request.
 
 import asyncio
 from collections import deque
+from functools import partial
 from typing import Final, Literal, cast
 
 from aiohttp import WSMsgType, web
@@ -151,10 +152,15 @@ class WebSocketEndpoint:
     async def _room(self, session: Session) -> None:
         loop = asyncio.get_running_loop()
         while len(session.pending) >= self._window and not session.closed:
-            room = loop.create_future()
-            session.when_room(lambda room=room: room.done() or room.set_result(None))  # type: ignore[misc]
+            room: asyncio.Future[None] = loop.create_future()
+            session.when_room(partial(_tell, room))
             await room
         session.when_room(None)
+
+
+def _tell(room: "asyncio.Future[None]") -> None:
+    if not room.done():
+        room.set_result(None)
 
 
 def _reason(kind: WSMsgType, socket: Socket) -> str:

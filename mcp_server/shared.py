@@ -1,6 +1,6 @@
 """What sessions share: the limits and the cache, here or in a Redis that several servers share."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple, Protocol
 
@@ -10,7 +10,7 @@ from mcp_server.cache.storage import Storage
 from mcp_server.config import Settings, SettingsError
 from mcp_server.performance.memory_readings import MEBIBYTE
 from operators.policy import Limit
-from pipeline.questions import Asker, Key, Verdict
+from pipeline.questions import Key, Limiter
 
 LEASE: Final = 30.0
 """Seconds after which a server that died while it found a result is given up; it is renewed while the server lives."""
@@ -18,21 +18,8 @@ LEASE: Final = 30.0
 _URLS: Final = "write redis://user:password@host:6379/0, rediss:// or unix://, special characters percent-encoded"
 
 
-class Limits(Protocol):
+class Limits(Limiter, Protocol):
     """Limits that are asked by the chain, and whose numbers may change."""
-
-    def take(
-        self,
-        keys: Sequence[Key],
-        costs: Sequence[float],
-        asker: Asker,
-        at: float,
-        answer: Callable[[Verdict], None],
-    ) -> None:
-        """Take its cost from each limit, or nothing from any; answer now or later."""
-
-    def give_back(self, keys: Sequence[Key], asker: Asker) -> None:
-        """Free the places that ``asker`` holds."""
 
     def replace(self, limits: Iterable[Limit]) -> None:
         """Go by other limits from here on."""

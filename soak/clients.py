@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 import orjson
@@ -200,10 +201,14 @@ async def connect(port: int, chance: random.Random, requests: Requests) -> list[
     ]
     for client in clients:
         try:
-            await loop.create_connection(lambda client=client: client, "127.0.0.1", port)  # type: ignore[misc]
+            await loop.create_connection(_maker(client), "127.0.0.1", port)
         except OSError:
             break
     return [client for client in clients if hasattr(client, "_transport")]
+
+
+def _maker(client: _Client) -> Callable[[], _Client]:
+    return lambda: client
 
 
 def id_of(frame: bytes) -> Id | None:

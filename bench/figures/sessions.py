@@ -35,7 +35,7 @@ async def growth(server: Server, sessions: int, *, handshake: bool) -> tuple[flo
         raise CannotMeasure(f"{server.name}: {'; '.join(tally.problems)}")
     for connection in held:
         connection.leave()
-    return tuple((late - early) / sessions / 1000 for early, late in zip(before, after, strict=True))  # type: ignore[return-value]
+    return tuple((late - early) / sessions / 1000 for early, late in zip(before, after, strict=True))  # type: ignore[return-value]  # two, as they are
 
 
 def measure(setting: Setting, _names: Sequence[str]) -> list[Result]:
