@@ -159,10 +159,11 @@ class HttpEndpoint:
     ) -> web.StreamResponse:
         outlet = cast(HttpOutlet, session.outlet)
         outlet.used = self._now()
-        if isinstance(fact, MessageMalformed) and not fact.answer:
-            return await self._take(session, fact, fact.problem)
-        if not isinstance(fact, RequestReceived | MessageMalformed | RequestOverflowed):
-            return await self._take(session, fact)
+        if type(fact) is not RequestReceived:  # which is by far the most common
+            if isinstance(fact, MessageMalformed) and not fact.answer:
+                return await self._take(session, fact, fact.problem)
+            if not isinstance(fact, MessageMalformed | RequestOverflowed):
+                return await self._take(session, fact)
         exchange = outlet.expect(fact)
         self._open_exchanges.add(exchange)
         session.push(fact)

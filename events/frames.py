@@ -30,7 +30,7 @@ CHUNK_META: Final = "mcp-rewind/chunk"
 
 def _result(decision: ResponseReady, fact: Observed) -> bytes:
     payload = decision.payload
-    if not payload and isinstance(fact, CallReturned | CacheHit):
+    if not payload and (type(fact) is CallReturned or type(fact) is CacheHit):
         payload = fact.payload
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id_text(decision.origin.request), payload)
 

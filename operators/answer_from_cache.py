@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from events.decided import CacheAsked, CacheFilled, CacheReleased, RequestCancelled
 from events.event import Event, Origin, RequestId
@@ -24,7 +25,7 @@ from operators.rate_limit import moved
 from operators.stage import Decision, Stage, stage
 
 
-class Asked(NamedTuple):
+class Asked(Struct, frozen=True, gc=False):
     """A request that waits for word from the cache."""
 
     request: Admitted

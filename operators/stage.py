@@ -125,7 +125,8 @@ class _Run:
                 if events == alone:
                     continue
                 goes_on = len(events) > 0 and events[0] is event
-                waiting += [(each, index + 1) for each in (events[:0:-1] if goes_on else events[::-1])]
+                for each in events[:0:-1] if goes_on else events[::-1]:
+                    waiting.append((each, index + 1))  # noqa: PERF401 - a comprehension is a call until Python 3.12
                 if not goes_on:
                     break
             else:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias
 
+from msgspec import Struct
+
 from events.decided import CacheAsked, PermitAsked, PermitReturned
 from events.event import Decided, Origin, RequestId, SessionId, Step
 from events.observed import CacheHit, CacheMissed, PermitGiven, PermitRefused
@@ -20,7 +22,7 @@ Asker: TypeAlias = tuple[SessionId, RequestId | None]
 """Who asked: a request of a session."""
 
 
-class Verdict(NamedTuple):
+class Verdict(Struct, frozen=True, gc=False):
     """What the limits say.
 
     Attributes:

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+import msgspec
 from hypothesis import strategies as st
 
 from adapters.memory_limits import holder
@@ -93,7 +94,7 @@ async def check_history(make: Make, history: History) -> None:
 def _to_the_tick(said: Verdict) -> Verdict:
     """A wait may be told as ticks, or as what adds up to the right moment; both are the same to the microsecond."""
     late = said.retry_after
-    return said._replace(retry_after=None if late is None else round(late, 6))
+    return msgspec.structs.replace(said, retry_after=None if late is None else round(late, 6))
 
 
 async def check_refusal_takes_nothing(make: Make) -> None:
