@@ -1,9 +1,10 @@
 """What those who run a server ask of it: is it well, what does it count, what is under way."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from aiohttp import web
@@ -13,8 +14,11 @@ from adapters.listener import Connection, Route, plain
 from adapters.metrics_log import MeasuredLog
 from adapters.metrics_process import ProcessMetrics
 from adapters.metrics_server import metrics_route
+from adapters.prometheus import PrometheusMeter
+from adapters.sessions import Gate
 from events.codes import INVALID_PARAMS
 from mcp_server.calls import Answer, Call, CallRefused, Teller
+from mcp_server.config import Settings
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.performance.memory_optimizer import memory_optimizer
 from mcp_server.production.admin import requests_body
@@ -30,11 +34,29 @@ from mcp_server.production.health_checks import (
     SharedCheck,
 )
 from mcp_server.production.monitoring import monitoring_system
+from mcp_server.running import Calls
+from mcp_server.shared import Shared
 from mcp_server.stores import MEMORY, sqlite_path
+from pipeline.log import LogFailed
 
 if TYPE_CHECKING:
-    from mcp_server.app import App
     from mcp_server.extensions.extended import Handler
+
+
+class Server(Protocol):
+    """What of a server is told here; see :class:`mcp_server.app.App`."""
+
+    settings: Settings
+    stopping: asyncio.Event
+    failure: LogFailed | None
+    clock: Callable[[], float]
+    gate: Gate
+    calls: Calls
+    meter: PrometheusMeter
+    shared: Shared
+
+    def limits_state(self) -> list[dict[str, Any]]:
+        """The limits that are set, and the keys of which most is used."""
 
 
 class Operations:
@@ -48,7 +70,7 @@ class Operations:
     """
 
     def __init__(
-        self, app: "App", log: MeasuredLog, projector: Projector | None, failed_plugins: Mapping[str, str]
+        self, app: Server, log: MeasuredLog, projector: Projector | None, failed_plugins: Mapping[str, str]
     ) -> None:
         self._app = app
         self._projector = projector
