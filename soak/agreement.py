@@ -15,6 +15,7 @@ NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 _CUT: Final = 200
 _MOST: Final = 1000
+_STATEMENT: Final = 200  # lines, in which what is imported stands behind each of its names
 
 
 def disagreements(path: str, lines_of: Lines, asked: str, answers: Answers) -> Iterator[str]:
@@ -87,7 +88,7 @@ def _imports(path: str, lines: list[str], found: Any) -> Iterator[str]:
         yield f"imports: {found['files']} files were read"
     for each in found["imports"]:
         words = NAME.findall(each["module"])
-        near = "\n".join(lines[each["line"] - 1 : each["line"] + 9])
+        near = "\n".join(lines[each["line"] - 1 : each["line"] - 1 + _STATEMENT])
         if each["path"] != path or not all(word in near for word in words):
             yield f"imports: {each['module']!r} is not on line {each['line']} of {each['path']}"
 

@@ -80,6 +80,7 @@ def definitions(parsed: Parsed, budget: Budget, most: int = MOST) -> Definitions
     comments = Comments(source)
     result = Definitions()
     frames = [_Frame(-1, Enclosing("", in_function=False), result.top, 0, 0)]
+    parts: dict[int, tuple[Defined, int]] = {}
 
     def into(node: "Node") -> bool:
         return node.type in language.opened if language.opened else node.type not in language.closed
@@ -93,6 +94,8 @@ def definitions(parsed: Parsed, budget: Budget, most: int = MOST) -> Definitions
             continue
         while frames[-1].depth >= depth:
             frames.pop()
+        if node.id in parts:
+            frames.append(_inside(frames[-1], depth, *parts.pop(node.id)))
         around = frames[-1]
         for found in language.define(node, around.around, source):
             body = found.body.id if found.body is not None else 0
@@ -105,7 +108,9 @@ def definitions(parsed: Parsed, budget: Budget, most: int = MOST) -> Definitions
             doc = language.doc(found, source) if language.doc else comments.before(found.whole.start_byte)
             defined = Defined(found, doc)
             around.children.append(defined)
-            if frames[-1] is around:  # what is inside `typedef struct {...} a, *b` belongs to the first
+            if found.whole.id != node.id:  # one of several: what is inside of it comes later
+                parts[found.whole.id] = (defined, body)
+            elif frames[-1] is around:  # what is inside `typedef struct {...} a, *b` belongs to the first
                 frames.append(_inside(around, depth, defined, body))
         if kind in language.functions and frames[-1].depth < depth:  # one without a name
             frames.append(around._replace(depth=depth, around=around.around._replace(in_function=True)))

@@ -95,3 +95,11 @@ def test_jsx_has_an_outline() -> None:
 )
 def test_any_code_has_an_outline(code: str) -> None:
     outline(parsed(JS, code), budget())
+
+
+def test_what_is_inside_one_of_several_variables_belongs_to_that_one() -> None:
+    code = "var a = () => { function in_a() {} }, b,\n  c = class { in_c() {} }, d = function () { class InD {} };"
+    assert tree(JS, code) == [
+        *("function a", ["function in_a"], "variable b"),
+        *("class c", ["method in_c"], "function d", ["class InD"]),
+    ]
