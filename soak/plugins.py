@@ -146,7 +146,9 @@ class _Reading:
             answers[tool] = found
         for problem in disagreements(path, self._folder.lines, asked, answers):
             self._outcome.violation(f"{path}: {problem}")
-        if asked and answers["query"]["matches"] and (self.sample is None or path < self.sample.path):
+        covered = answers["doc_coverage"]
+        whole = len(covered["missing"]) == covered["total"] - covered["documented"]  # what is not told cannot be judged
+        if asked and whole and answers["query"]["matches"] and (self.sample is None or path < self.sample.path):
             self.sample = spoiled.Sample(path, asked, answers)
         await self._resource(asker, path)
 
