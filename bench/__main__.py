@@ -28,20 +28,22 @@ def main() -> int:
     missing: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory(dir=RESULTS) as scratch, console.status("") as status:
         facts = machine.facts(Path(scratch))
-        for number, family in enumerate(FAMILIES):
-            names = [name for name in family.names if _wanted(name, arguments.only)]
-            if not names:
-                continue
-            folder = Path(scratch) / str(number)
-            folder.mkdir()
-            try:
-                measured = family.measure(Setting(arguments.quick, folder, status.update), names)
-            except CannotMeasure as problem:
-                missing += [(name, str(problem)) for name in names]
-            else:
-                results += [result for result in measured if result.name in names]
-    report.show(console, results, missing)
-    report.write(arguments.json, facts, results, missing)
+        try:
+            for number, family in enumerate(FAMILIES):
+                names = [name for name in family.names if _wanted(name, arguments.only)]
+                if not names:
+                    continue
+                folder = Path(scratch) / str(number)
+                folder.mkdir()
+                try:
+                    measured = family.measure(Setting(arguments.quick, folder, status.update), names)
+                except CannotMeasure as problem:
+                    missing += [(name, str(problem)) for name in names]
+                else:
+                    results += [result for result in measured if result.name in names]
+        finally:  # what was measured until somebody had enough is worth something
+            report.show(console, results, missing)
+            report.write(arguments.json, facts, results, missing)
     missed = any(result.verdict == "MISSED" for result in results)
     return int(bool(missing) or (arguments.strict and missed))
 

@@ -38,9 +38,12 @@ class LostFraming(Exception):
 
 
 def text_of(number: int, asked: int = 1) -> bytes:
-    """The argument of one request: ``asked`` requests have the same, each :data:`APART` after the one before."""
+    """The argument of one request: ``asked`` requests have the same, each :data:`APART` after the one before.
+
+    One of ``asked`` requests is the first to ask for its text, at any moment of a load.
+    """
     if asked > 1:
-        number -= number % (APART * asked) - number % APART
+        number = number // asked - number % asked * (APART // asked)
     return b"%b%010d" % (PADDING, number ^ 0x2545F491)
 
 

@@ -182,4 +182,5 @@ async def test_a_load_may_ask_for_the_same_several_times_and_another_load_for_so
     for first in (0, 1_000_000):
         found = await measured(note, "websocket", in_flight=8, requests=2 * wire.APART, asked=2, first=first)
         assert found.problems == []
-    assert list(seen.values()) == [2] * (2 * wire.APART)
+    # Of each load half of the last thousand would be asked for again, and half of the first thousand would have been.
+    assert Counter(seen.values()) == {1: 2 * wire.APART, 2: wire.APART}
