@@ -32,7 +32,7 @@ _refuse_strangers()
 
 # ruff: noqa: E402 - strangers first
 from mcp_server.calls import CallRefused
-from mcp_server.context import Context
+from mcp_server.context import Context, NoDatabase
 from mcp_server.features.content import Annotations, Audio, Contents, Embedded, Image, ResourceLink, Text
 from mcp_server.features.prompts import PromptMessage
 from mcp_server.features.results import Result, ToolError
@@ -48,6 +48,7 @@ __all__ = [
     "Embedded",
     "Image",
     "MCPServer",
+    "NoDatabase",
     "PromptMessage",
     "ResourceLink",
     "Result",

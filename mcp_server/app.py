@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -33,9 +33,6 @@ from pipeline.journal import Journal, Lost
 from pipeline.log import Log, LogFailed
 from pipeline.questions import Questions
 
-if TYPE_CHECKING:
-    from mcp_server.performance.connection_pool import ConnectionPool
-
 _log = structlog.get_logger(__name__)
 
 
@@ -53,7 +50,6 @@ class App:
         operations: What those who run the server ask of it.
         stopping: Set when the server is to stop, whatever the reason.
         failure: Why the log failed; None while all is well.
-        database: Connections to the database that the settings name; None when they name none.
     """
 
     def __init__(  # what it is wired from
@@ -72,7 +68,6 @@ class App:
         self._policy = policy = Policy(settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings))
         self.reloads = 0
         self._pressure = Level.NORMAL
-        self.database: ConnectionPool | None = None
         self._followers: list[Callable[[Settings], None]] = []
         self.shared = shared or in_memory(settings)
         self.limits, cache = self.shared.limits, self.shared.cache
@@ -135,7 +130,7 @@ class App:
         log.on_failure(self._failed)
 
     def _pooled(self, figure: str) -> int:
-        found: int = getattr(self.database.statistics, figure) if self.database is not None else 0
+        found: int = getattr(self.calls.database.statistics, figure) if self.calls.database is not None else 0
         return found
 
     def on_reload(self, follow: Callable[[Settings], None]) -> None:

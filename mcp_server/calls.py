@@ -1,11 +1,19 @@
 """One dispatched request: what it asks, what comes back, and where it reports to while it runs."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import orjson
 from msgspec import Struct
 
 from events.event import RequestId, SessionId
+
+
+class Database(Protocol):
+    """Connections that calls may use; :class:`mcp_server.performance.ConnectionPool` is one."""
+
+    def get_connection(self, timeout: float | None = None) -> AbstractAsyncContextManager[Any]:
+        """A connection for the length of a block; ``timeout`` is how many seconds one waits for it."""
 
 
 class Call(Struct, frozen=True):
@@ -18,6 +26,7 @@ class Call(Struct, frozen=True):
         method: The JSON-RPC method.
         params: The parameters as they came. They belong to the recording and are never changed.
         version: The protocol version that the answer must follow.
+        database: Connections to the server's database; None when its settings name none.
     """
 
     session: SessionId
@@ -26,6 +35,7 @@ class Call(Struct, frozen=True):
     method: str
     params: dict[str, Any]
     version: str
+    database: Database | None = None
 
 
 class Answer(Struct, frozen=True, gc=False):

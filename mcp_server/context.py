@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Generator
 from typing import Any, Final
 
 from events.event import RequestId, SessionId
-from mcp_server.calls import Call, Teller
+from mcp_server.calls import Call, Database, Teller
 from mcp_server.features.encode import Unencodable, to_json
 
 LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
@@ -25,6 +25,16 @@ class _Told:
             yield
         else:
             yield from self._teller.room().__await__()
+
+
+class NoDatabase(LookupError):
+    """A function wants the server's database, and its settings name none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server has no database: set database_url (DATABASE_URL) to postgresql://user:password@host:5432/name "
+            "or sqlite:///path"
+        )
 
 
 class Context:
@@ -77,6 +87,22 @@ class Context:
         """The ``_meta`` that the client sent; empty when there is none. Do not change it."""
         meta = self._call.params.get("_meta")
         return meta if isinstance(meta, dict) else {}
+
+    @property
+    def database(self) -> Database:
+        """Connections to the database that the setting ``database_url`` names.
+
+        For async functions::
+
+            async with ctx.database.get_connection() as conn:
+                await conn.execute("DELETE FROM notes")
+
+        Raises:
+            NoDatabase: The setting is empty.
+        """
+        if self._call.database is None:
+            raise NoDatabase
+        return self._call.database
 
     @property
     def cancelled(self) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from events import codes
 from events.decided import CallDispatched
@@ -13,6 +13,9 @@ from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged
 from mcp_server.calls import Answer, Call, CallRefused, Teller
 from mcp_server.runners import Job, Runners
 from pipeline.ingress import Ingress
+
+if TYPE_CHECKING:
+    from mcp_server.performance.connection_pool import ConnectionPool
 
 _log: Final = logging.getLogger(__name__)
 
@@ -98,6 +101,9 @@ class Calls:
 
     Args:
         timeout: Seconds that a call may take.
+
+    Attributes:
+        database: What calls take their connections from; None when the settings name no database.
     """
 
     def __init__(self, catalogue: Catalogue, ingress: Ingress, clock: Callable[[], float], timeout: float) -> None:
@@ -105,6 +111,7 @@ class Calls:
         self._ingress = ingress
         self._clock = clock
         self.timeout = timeout
+        self.database: ConnectionPool | None = None
         self._runners = Runners()
         self._jobs: dict[Key, Job] = {}
         self._begun: dict[Key, float] = {}
@@ -127,7 +134,8 @@ class Calls:
         if request is None:
             return
         key = (session, request)
-        call = Call(session, request, caller.principal, dispatched.method, message.params, dispatched.version)
+        version = dispatched.version
+        call = Call(session, request, caller.principal, dispatched.method, message.params, version, self.database)
         self._begun[key] = dispatched.origin.at
         self._jobs[key] = self._runners.start(self._run(key, call, Report(self, key, caller)))
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 
 from adapters.audit_projector import Projector, start_projector
@@ -23,6 +22,7 @@ from adapters.websocket import WebSocketEndpoint
 from mcp_server import __version__
 from mcp_server.app import App
 from mcp_server.config import Settings, SettingsError
+from mcp_server.database import pool_of
 from mcp_server.offering import Offered
 from mcp_server.performance.memory_optimizer import memory_optimizer
 from mcp_server.performance.memory_readings import MEBIBYTE
@@ -133,24 +133,15 @@ async def _watching(app: App, workspace: "Workspace") -> AsyncIterator[None]:
 
 
 async def _open_database(app: App, opened: AsyncExitStack) -> None:
-    """Keep connections to the database that is named. One that is away stops no server; health tells of it.
+    """Keep connections to the database that is named, for tools. One that is away stops no server; health tells of it.
 
     Raises:
         SettingsError: Its URL cannot be read.
     """
-    settings = app.settings
-    if settings.database_url is None:
-        return
-    from mcp_server.performance.connection_pool import ConnectionPool
-    from mcp_server.performance.pool_config import ConnectionPoolConfig
-
-    config = ConnectionPoolConfig.from_settings(msgspec.structs.asdict(settings.database))
-    try:
-        pool = app.database = ConnectionPool(config, settings.database_url.get_secret_value())
-    except ValueError as error:
-        raise SettingsError(f"database_url: {error}") from error
-    opened.push_async_callback(pool.close)
-    opened.enter_context(app.operations.checking([DatabaseCheck(pool)]))
+    pool = app.calls.database = pool_of(app.settings)
+    if pool is not None:
+        opened.push_async_callback(pool.close)
+        opened.enter_context(app.operations.checking([DatabaseCheck(pool)]))
 
 
 async def _open_traces(app: App, opened: AsyncExitStack) -> None:

@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import sys
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from adapters.sqlite_reader import SqliteReader
 from events.codes import INTERNAL_ERROR
@@ -12,7 +12,8 @@ from mcp_server.cli.codes import DIFFERS, OK, UsageError
 from mcp_server.cli.output import Output
 from mcp_server.cli.reading import read
 from mcp_server.cli.text import clean, clipped, many, to_json, value_text
-from mcp_server.config import Settings
+from mcp_server.config import Settings, SettingsError, from_environment
+from mcp_server.database import pool_of
 from mcp_server.extensions.compose import NEED_A_SERVER, extended
 from mcp_server.extensions.extended import Extended
 from mcp_server.protocol.advanced.request import DEFAULT_MODEL
@@ -29,15 +30,15 @@ _SKIPPED: Final = "skipped"
 
 def rerun(reader: SqliteReader, session: str | None, arguments: argparse.Namespace, output: Output) -> int:
     """Call again; returns the exit code."""
-    catalogue = _catalogue(arguments.server)
+    catalogue, settings = _catalogue(arguments.server), _settings()
     consent = _Consent(catalogue, everything=arguments.yes)
     counts = dict.fromkeys((_SAME, _CHANGED, _SKIPPED), 0)
-    with read(reader, session, "calling again") as records, asyncio.Runner() as runner:
+    with read(reader, session, "calling again") as records, _Caller(catalogue, settings) as caller:
         for call in recorded_calls(records):
             found: list[Difference] = []
             verdict = _SKIPPED
             if _can_be_made(call) and consent.given(call):
-                again = runner.run(_result(catalogue, call))
+                again = caller.result(call)
                 found = list(differences(call.result, again, ignored=arguments.ignore))
                 verdict = _CHANGED if found else _SAME
             counts[verdict] += 1
@@ -62,6 +63,14 @@ def _params(call: RecordedCall) -> dict[str, Any]:
     if call.method != _GENERATE or not isinstance(drawn, dict) or not isinstance(sampling, dict):
         return call.params
     return {**call.params, "sampling": {**sampling, "seed": drawn.get("seed")}}
+
+
+def _settings() -> Settings:
+    """Those of the environment: what is called again may need the database that they name."""
+    try:
+        return from_environment(None, {})
+    except SettingsError as error:
+        raise UsageError(str(error)) from error
 
 
 def _catalogue(target: str) -> Extended:
@@ -119,24 +128,44 @@ class _NoTeller:
     async def room(self) -> None: ...
 
 
-async def _result(catalogue: Extended, recorded: RecordedCall) -> dict[str, Any]:
-    """What comes of a call today, as the response would say it."""
-    call = Call(
-        recorded.session,
-        recorded.request,
-        recorded.principal,
-        recorded.method,
-        _params(recorded),
-        recorded.version,
-    )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            answer = await catalogue.answer(call, _NoTeller())
-    except CallRefused as refused:
-        return {"error": error_value(refused.code, refused.message, refused.data)}
-    except Exception:  # noqa: BLE001 - the server would answer an internal error, whatever it was
-        return {"error": error_value(INTERNAL_ERROR, "internal error", None)}
-    return {"result": readable(answer.payload)}
+class _Caller:
+    """Calls again, one call after another, with the database that the settings name."""
+
+    def __init__(self, catalogue: Extended, settings: Settings) -> None:
+        self._catalogue = catalogue
+        self._database = pool_of(settings)
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._runner:
+            if self._database is not None:
+                self._runner.run(self._database.close())
+
+    def result(self, recorded: RecordedCall) -> dict[str, Any]:
+        """What comes of a call today, as the response would say it."""
+        return self._runner.run(self._result(recorded))
+
+    async def _result(self, recorded: RecordedCall) -> dict[str, Any]:
+        call = Call(
+            recorded.session,
+            recorded.request,
+            recorded.principal,
+            recorded.method,
+            _params(recorded),
+            recorded.version,
+            self._database,
+        )
+        try:
+            async with asyncio.timeout(_SECONDS):
+                answer = await self._catalogue.answer(call, _NoTeller())
+        except CallRefused as refused:
+            return {"error": error_value(refused.code, refused.message, refused.data)}
+        except Exception:  # noqa: BLE001 - the server would answer an internal error, whatever it was
+            return {"error": error_value(INTERNAL_ERROR, "internal error", None)}
+        return {"result": readable(answer.payload)}
 
 
 def _tell(output: Output, call: RecordedCall, found: list[Difference]) -> None:

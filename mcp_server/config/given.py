@@ -114,7 +114,9 @@ class Given(BaseSettings):
         default=10.0, description="Seconds for which calls may go on after the server was told to stop."
     )
     database_url: Secret = Field(
-        default=None, description="A PostgreSQL, such as `postgresql://user:password@host:5432/name`."
+        default=None,
+        description="The database of `ctx.database`: `postgresql://user:password@host:5432/name` or `sqlite:///` and a "
+        "path.",
     )
     database: Database = Field(default_factory=Database, description="How many connections to it there may be.")
     redis_url: Secret = Field(

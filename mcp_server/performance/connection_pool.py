@@ -65,6 +65,7 @@ class ConnectionPool:
             raise ValueError("which database? give ConnectionPool a URL, or set DATABASE_URL")
         self._url = DatabaseUrl(given)
         self._backend = backend_for(self._url, self.config)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[None] | None = None
         self._closed = False
         self._free = asyncio.Semaphore(self.config.max_connections)
@@ -130,6 +131,7 @@ class ConnectionPool:
             PoolExhausted: All connections are in use, and none came free in that time.
             DatabaseUnreachable: There was leave to make one, and it could not be made.
             PoolClosed: The pool was closed.
+            RuntimeError: The pool belongs to another event loop.
         """
         connection = await self._take(self.config.connection_timeout if timeout is None else timeout)
         failed = True
@@ -144,6 +146,7 @@ class ConnectionPool:
             await asyncio.shield(returning)
 
     async def _take(self, seconds: float) -> Any:
+        self._check_loop()
         self._check_open()
         began = time.monotonic()
         await self._wait_for_leave(began, seconds)
@@ -162,6 +165,16 @@ class ConnectionPool:
             return connection
         self._check_open()
         raise reason
+
+    def _check_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise RuntimeError(
+                f"the pool of {self._url} belongs to the event loop that used it first, and this is another one: what "
+                "needs a connection has to be an async function there, not one that runs a loop of its own in a thread"
+            )
 
     def _check_open(self) -> None:
         if self._closed:

@@ -61,6 +61,11 @@ class DatabaseUrl:
         return self.secret.partition(":///")[2].partition("?")[0]
 
     @property
+    def read_only(self) -> bool:
+        """Whether an SQLite database is to be opened for reading alone."""
+        return "ro" in parse_qs(self._parts.query).get("mode", ())
+
+    @property
     def sqlite_uri(self) -> str:
         """The same as SQLite's own URI (https://sqlite.org/uri.html)."""
         _, mark, options = self.secret.partition("?")

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from adapters.sqlite_log import open_sqlite_log
 from adapters.sqlite_reader import SqliteReader
 from mcp_server.config import load_settings
+from mcp_server.features.server import MCPServer
+from mcp_server.performance import ConnectionPool
 from pipeline.log import Row
 from tests.docs.pages import DOCS, PAGES, ROOT, blocks
 from tests.mcp_server.asking import Heard, ask, text_of, use
@@ -46,7 +49,16 @@ def test_the_worked_examples_bring_their_tests(page: str, tests: int) -> None:
     assert sum(name.startswith("test_") for name in execute(DOCS / f"{page}.md")) == tests
 
 
-async def test_the_example_server_does_what_the_page_says() -> None:
+async def saved(server: MCPServer, file: Path) -> list[tuple[str, str]]:
+    """What the tool ``save`` writes to a database."""
+    async with ConnectionPool(url=f"sqlite:///{file}") as pool:
+        answer = await ask(server, "tools/call", {"name": "save"}, database=pool)
+        assert text_of(answer) == "saved 1"
+    with closing(sqlite3.connect(file)) as database:
+        return database.execute("SELECT name, body FROM notes").fetchall()
+
+
+async def test_the_example_server_does_what_the_page_says(tmp_path: Path) -> None:
     server = execute(DOCS / "writing-a-server.md")["server"]
     assert text_of(await use(server, "keep", name="a", text=" one two ")) == "kept a"
     assert (await use(server, "count_words", name="a"))["structuredContent"] == 2
@@ -56,6 +68,7 @@ async def test_the_example_server_does_what_the_page_says() -> None:
     assert [block["text"] for block in heard.chunks] == ["one", "two"]
     assert text_of(await use(server, "tidy", heard=heard)) == "1 notes, for alice"
     assert (heard.progressed, heard.logged) == ([(1.0, 1.0, "a")], [("info", "", {"tidied": 1})])
+    assert await saved(server, tmp_path / "notes.db") == [("a", "one two")]
     assert (await ask(server, "resources/read", {"uri": "notes://a"}))["contents"][0]["text"] == "one two"
     prompt = await ask(server, "prompts/get", {"name": "shorten", "arguments": {"name": "a"}})
     assert prompt["messages"][0]["content"]["text"].startswith("Shorten this note to 20 words")

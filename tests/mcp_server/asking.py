@@ -8,6 +8,7 @@ from mcp_types import methods
 
 from mcp_server.calls import Call
 from mcp_server.features.server import MCPServer
+from mcp_server.performance import ConnectionPool
 from operators.versions import LATEST_LEGACY, MODERN
 
 NEW = MODERN[0]
@@ -43,15 +44,26 @@ class Heard:
         await self.reads.wait()
 
 
-def call(method: str, params: dict[str, Any] | None = None, version: str = NEW) -> Call:
-    return Call(SESSION, 1, "alice", method, params or {}, version)
+def call(
+    method: str,
+    params: dict[str, Any] | None = None,
+    version: str = NEW,
+    database: ConnectionPool | None = None,
+) -> Call:
+    return Call(SESSION, 1, "alice", method, params or {}, version, database)
 
 
 async def ask(
-    server: MCPServer, method: str, params: dict[str, Any] | None = None, version: str = NEW, heard: Heard | None = None
+    server: MCPServer,
+    method: str,
+    params: dict[str, Any] | None = None,
+    version: str = NEW,
+    heard: Heard | None = None,
+    *,
+    database: ConnectionPool | None = None,
 ) -> dict[str, Any]:
     """The result of a request, as its client reads it."""
-    answer = await server.catalogue().answer(call(method, params, version), heard or Heard())
+    answer = await server.catalogue().answer(call(method, params, version, database), heard or Heard())
     result: dict[str, Any] = json.loads(answer.payload)
     methods.validate_server_result(method, version, result)
     if method == "tools/call":

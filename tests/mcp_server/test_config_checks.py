@@ -98,7 +98,7 @@ def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (found,) = files.store(at(tmp_path / "file" / "events.db"))
     assert (found.status, "Not a directory" in found.found) == ("wrong", True)
     (found,) = files.store(at(tmp_path / "file"))
-    assert (found.status, "something else than a log" in found.found) == ("wrong", True)
+    assert (found.status, "is no SQLite database" in found.found) == ("wrong", True)
     (found,) = files.store(Settings(store="postgres://x"))
     assert (found.status, "is no store" in found.found) == ("wrong", True)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from mcp_server.config.checks.finding import OK, WARNING, WRONG, Finding
 from mcp_server.config.settings import Settings
+from mcp_server.performance.database_url import DatabaseUrl
 from mcp_server.stores import MEMORY, StoreError, sqlite_path
 
 LITTLE: Final = 512 * 1024 * 1024
@@ -34,11 +35,26 @@ def store(settings: Settings) -> list[Finding]:
     return [Finding("store", OK, f"{path} can be written"), _lock(path), _disk("disk", path)]
 
 
+def database(url: str) -> Finding:
+    """Whether an SQLite database that tools use can be opened. One that is not there is made, its folder is not."""
+    try:
+        read = DatabaseUrl(url)
+    except ValueError as error:
+        return Finding("database", WRONG, str(error), "mend database_url")
+    path = Path(read.path).absolute()
+    if not path.parent.is_dir():
+        return Finding("database", WRONG, f"there is no folder {path.parent}", "make it, or mend database_url")
+    wanted, problem = ("read", _not_readable(path)) if read.read_only else ("written", _not_writable(path))
+    if problem := problem or _no_database(path):
+        return Finding("database", WRONG, problem, "give this user the right to it, or mend database_url")
+    return Finding("database", OK, f"{path} can be {wanted}")
+
+
 def _no_database(path: Path) -> str:
     if not path.exists() or not path.stat().st_size:
         return ""
     with path.open("rb") as file:
-        return "" if file.read(len(_SQLITE)) == _SQLITE else f"{path} is something else than a log"
+        return "" if file.read(len(_SQLITE)) == _SQLITE else f"{path} is no SQLite database"
 
 
 def _lock(path: Path) -> Finding:
@@ -105,6 +121,15 @@ def folders(settings: Settings) -> list[Finding]:
     if file.endswith(".py") and not Path(file).is_file():
         found.append(Finding("server", WRONG, f"there is no file {Path(file).absolute()}", "mend the setting server"))
     return found or [Finding("folders", OK, "what the settings name is there")]
+
+
+def _not_readable(path: Path) -> str:
+    """Why a file cannot be read; empty when it can."""
+    try:
+        with path.open("rb"):
+            return ""
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
 
 
 def _not_writable(path: Path) -> str:

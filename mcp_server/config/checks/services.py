@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Final
 
+from mcp_server.config.checks import files
 from mcp_server.config.checks.finding import OK, WARNING, WRONG, Finding, Status
 from mcp_server.config.masks import address
 from mcp_server.config.settings import Settings
@@ -27,12 +28,12 @@ def redis(settings: Settings) -> list[Finding]:
 
 
 def postgresql(settings: Settings) -> list[Finding]:
-    """Whether PostgreSQL answers."""
+    """Whether PostgreSQL answers, or the file can be used that stands in for it."""
     if settings.database_url is None:
         return [Finding("postgresql", OK, "not used")]
     url = settings.database_url.get_secret_value()
     if url.startswith("sqlite:"):
-        return [Finding("postgresql", OK, "not used: database_url is a file")]
+        return [files.database(url)]
     return _service("postgresql", url, _ask_postgresql)
 
 
