@@ -56,7 +56,12 @@ class MemoryLimits:
             key = keys[0]
             state, said = rate.take(self._states.get(key), costs[0], at)
             if said.retry_after is None:
-                self._keep(key, state, at)
+                if type(state) is Log:
+                    self._keep(key, state, at)
+                else:
+                    self._states[key] = state
+                    if len(self._states) > MOST_STATES:
+                        self._forget(at)
             answer(Verdict(key[0], said.remaining, said.retry_after))
             return
         states: list[Any] = []

@@ -140,6 +140,8 @@ def _covers(policy: bytes) -> Covers:
 
 def moved(request: Admitted, to: Origin) -> Admitted:
     """The request again, at the moment when it was let through."""
+    if to is request.origin:  # whoever was asked answered at once
+        return request
     return Admitted(to, request.message, request.method, request.name, request.version)
 
 

@@ -105,6 +105,7 @@ class Questions:
         self._cache = cache
         self._clock = clock
         self._asking: dict[Asker, Origin] = {}
+        self._asked_now: Origin | None = None  # what is asked at this very moment: its answer is of the same time
         self._ask: dict[type[Decided], Callable[..., None]] = {
             PermitAsked: self._ask_permit,
             PermitReturned: self._give_back,
@@ -126,31 +127,34 @@ class Questions:
                     self._give_back(decision)
 
     def _ask_permit(self, asked: PermitAsked) -> None:
-        origin = asked.origin
+        self._asked_now = origin = asked.origin
         asker = (origin.session, origin.request)
-        self._asking[asker] = origin
         costs = asked.costs or (asked.cost,) * len(asked.keys)
         self._limiter.take(asked.keys, costs, asker, origin.at, partial(self._permit, asker, origin))
+        if self._asked_now is not None:  # the answer will come later
+            self._asked_now = None
+            self._asking[asker] = origin
 
     def _give_back(self, returned: PermitReturned) -> None:
         self._limiter.give_back(returned.keys, (returned.origin.session, returned.origin.request))
 
     def _ask_cache(self, asked: CacheAsked) -> None:
-        origin = asked.origin
+        self._asked_now = origin = asked.origin
         self._cache.look(asked.key, (origin.session, origin.request), origin.at, partial(self._lookup, origin))
+        self._asked_now = None
 
     def _permit(self, asker: Asker, asked: Origin, verdict: Verdict) -> None:
+        if asked is self._asked_now:
+            self._asked_now = None
+            self._ingress.push(permit(verdict, asked))
         # An id may be used again when its request was cancelled: then this is the word on a request that is gone.
-        if self._asking.get(asker) is asked:
+        elif self._asking.get(asker) is asked:
             del self._asking[asker]
-            self._ingress.push(permit(verdict, self._now(asked)))
+            self._ingress.push(permit(verdict, Origin(asked.session, asked.request, self._clock())))
 
     def _lookup(self, asked: Origin, kept: Kept | None) -> None:
-        origin = self._now(asked)
+        origin = asked if asked is self._asked_now else Origin(asked.session, asked.request, self._clock())
         self._ingress.push(CacheMissed(origin) if kept is None else CacheHit(origin, *kept))
-
-    def _now(self, asked: Origin) -> Origin:
-        return Origin(asked.session, asked.request, self._clock())
 
 
 def permit(verdict: Verdict, origin: Origin) -> PermitGiven | PermitRefused:
