@@ -171,6 +171,24 @@ def test_services_that_answer_are_told_with_their_clocks(redis_url: str, postgre
     assert statuses(services.postgresql(settings)) == {"postgresql": "ok", "postgresql clock": "ok"}
 
 
+def test_a_database_that_is_a_file_is_looked_at_without_being_opened(tmp_path: Path) -> None:
+    def checked(url: str) -> tuple[str, str]:
+        (found,) = services.postgresql(Settings(database_url=SecretStr(url)))
+        assert found.check == "database"
+        return found.status, found.found
+
+    new, other, empty = tmp_path / "new.db", tmp_path / "other.db", tmp_path / "empty.db"
+    other.write_text("something else than a database")
+    empty.touch()
+    assert checked(f"sqlite:///{new}") == ("ok", f"{new} can be written")
+    assert not new.exists()
+    assert checked(f"sqlite:///{empty}?mode=ro") == ("ok", f"{empty} can be read")
+    assert checked(f"sqlite:///{new}?mode=ro") == ("wrong", f"{new} cannot be read: No such file or directory")
+    assert checked(f"sqlite:///{other}") == ("wrong", f"{other} is no SQLite database")
+    assert checked(f"sqlite:///{tmp_path}/none/a.db") == ("wrong", f"there is no folder {tmp_path}/none")
+    assert checked("sqlite:///:memory:")[0] == "wrong"
+
+
 @pytest.mark.parametrize(("skew", "status"), [(0.2, "ok"), (-0.2, "ok"), (1.5, "warning"), (-60.0, "wrong")])
 def test_a_clock_that_is_away_from_ours_is_told(monkeypatch: pytest.MonkeyPatch, skew: float, status: str) -> None:
     monkeypatch.setattr("mcp_server.config.checks.services.time.time", lambda: 1000.0)
