@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -18,16 +18,8 @@ from mcp_server import Context, MCPServer, NoDatabase
 from mcp_server.performance import ConnectionPool
 from tests.children import COMMAND, LONG, Child, running, store
 from tests.mcp_server.asking import ask, text_of
-from tests.mcp_server.performance.databases import Database, Postgres, Sqlite, config, until
+from tests.mcp_server.performance.databases import Database, Sqlite, config, until
 from tests.serving import call_params, stateless
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        yield Sqlite(tmp_path)
-    else:
-        yield Postgres(request.getfixturevalue("postgres_url"))
 
 
 def words(database: Database) -> MCPServer:

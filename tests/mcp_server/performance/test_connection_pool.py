@@ -4,7 +4,6 @@ import logging
 import random
 import re
 import traceback
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,7 @@ from mcp_server.performance import (
     PoolClosed,
     PoolExhausted,
 )
-from tests.mcp_server.performance.databases import Database, Postgres, Sqlite, config, holding, until
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    if request.param == "sqlite":
-        yield Sqlite(tmp_path)
-    else:
-        yield Postgres(request.getfixturevalue("postgres_url"))
+from tests.mcp_server.performance.databases import Database, Sqlite, config, holding, until
 
 
 async def insert(pool: ConnectionPool, database: Database, word: str) -> None:
