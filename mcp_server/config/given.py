@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mcp_server.config import settings as settled
 from mcp_server.config.errors import SettingsError
-from mcp_server.config.kinds import Count, Limits, Models, Port, Seconds, Secret, Token, Wait, Whole, Words, upper
+from mcp_server.config.kinds import Count, Key, Limits, Models, Port, Seconds, Secret, Token, Wait, Whole, Words, upper
 from mcp_server.config.limits import DEFAULT, default_limit
 from mcp_server.config.names import ALIASES
 from mcp_server.config.problems import problems, unknown
@@ -82,6 +82,11 @@ class Given(BaseSettings):
     )
     anonymous: bool = Field(default=True, description="Whether callers that nobody vouches for may use it.")
     jwt_secret_key: Secret = Field(default=None, description="The key that tokens are signed with, at least 32 bytes.")
+    secret_key: Key = Field(
+        default=None,
+        description="What handles, cursors and states that clients bring back are sealed with, at least 32 bytes; "
+        "empty for one that the server makes and keeps beside its log.",
+    )
     admin_token: Token = Field(
         default=None,
         description="What callers of `/admin` show as a bearer token, from wherever they call; empty for callers on "

@@ -15,6 +15,9 @@ from operators.policy import Limit
 
 Each = TypeVar("Each", bound=msgspec.Struct)
 
+LEAST_KEY: Final = 32
+"""Bytes of a key that texts are sealed with."""
+
 LEAST_TOKEN: Final = 16
 """Characters of a token that is compared and never guessed."""
 
@@ -94,6 +97,12 @@ def _long_enough(value: SecretStr | None) -> SecretStr | None:
     return value
 
 
+def _strong_enough(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value().encode()) < LEAST_KEY:
+        raise ValueError(f"must have at least {LEAST_KEY} bytes; make one with: openssl rand -base64 48")
+    return value
+
+
 _Number = BeforeValidator(_no_truth)
 Port = Annotated[int, Field(ge=0, le=65535), _Number]
 Whole = Annotated[int, Field(ge=0), _Number]
@@ -105,3 +114,4 @@ Limits = Annotated[tuple[Limit, ...], NoDecode, PlainValidator(_limits), PlainSe
 Models = Annotated[tuple[CompletionModel, ...], NoDecode, PlainValidator(_models), PlainSerializer(msgspec.to_builtins)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_nothing)]
 Token = Annotated[Secret, AfterValidator(_long_enough)]
+Key = Annotated[Secret, AfterValidator(_strong_enough)]

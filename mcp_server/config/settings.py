@@ -75,6 +75,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = ()
     anonymous: bool = True
     jwt_secret_key: "SecretStr | None" = None
+    secret_key: "SecretStr | None" = None
     admin_token: "SecretStr | None" = None
     limits: tuple[Limit, ...] = ()
     cache_max_entries: int = 10_000
