@@ -7,7 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from adapters.metrics_histogram import Histogram
 from events.codes import NAMES
-from events.outcome import CACHED, OK, TOOL_ERROR
+from events.outcome import CACHED, INPUT_REQUIRED, OK, TASK, TOOL_ERROR
 from operators.methods import LEGACY_METHODS, MODERN_METHODS
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -22,7 +22,7 @@ MOST_METHODS: Final = 100
 OTHER: Final = "other"
 """The label of what is not told apart."""
 
-_ANSWERED: Final = frozenset({OK, CACHED, TOOL_ERROR})
+_ANSWERED: Final = frozenset({OK, CACHED, TOOL_ERROR, INPUT_REQUIRED, TASK})
 
 
 class PrometheusMeter:

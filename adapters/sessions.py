@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final, Protocol, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from reactivex.abc import DisposableBase
@@ -18,6 +18,7 @@ from events.message import Message
 from events.observed import (
     CallerLeft,
     Headers,
+    ListChanged,
     MessageMalformed,
     PolicyReplaced,
     RequestOverflowed,
@@ -25,6 +26,7 @@ from events.observed import (
     ResourceChanged,
     SessionClosed,
     SessionOpened,
+    SubscriptionEnded,
 )
 from pipeline.ingress import Ingress
 from pipeline.journal import Journal, Lost, Recorded
@@ -70,27 +72,45 @@ class Session:
         pending: The requests that came and are owed an answer, by id.
         apart: What else came and is owed one, by identity.
         follows: The resources of which it is to hear when they change.
+        agreed: Whether it had a handshake, and so hears when a list changes.
+        listens: Its subscriptions: what each hears of, lists by their kind and resources by their URI.
+        capabilities: What the client can do, as it said in its handshake.
+        transport: How it talks; see :class:`SessionOpened`.
         is_part: Whether its requests are parts of one that was let in before.
     """
 
     __slots__ = (
         "_gate",
         "_room",
+        "agreed",
         "apart",
+        "capabilities",
         "closed",
         "follows",
         "id",
         "is_part",
+        "listens",
         "outlet",
         "peer",
         "pending",
         "principal",
+        "transport",
     )
 
-    def __init__(
-        self, gate: "Gate", id: SessionId, peer: str, principal: str, outlet: Outlet, *, is_part: bool = False
+    def __init__(  # what it is told when it opens
+        self,
+        gate: "Gate",
+        id: SessionId,
+        transport: str,
+        peer: str,
+        principal: str,
+        outlet: Outlet,
+        *,
+        is_part: bool = False,
     ) -> None:
         self.id = id
+        self.transport = transport
+        self.capabilities: dict[str, Any] = {}
         self.peer = peer
         self.principal = principal
         self.outlet = outlet
@@ -98,6 +118,8 @@ class Session:
         self.pending: dict[RequestId, Message] = {}
         self.apart: dict[int, Apart] = {}
         self.follows: frozenset[str] = frozenset()
+        self.agreed = False
+        self.listens: dict[RequestId, frozenset[str]] = {}
         self.closed = False
         self._gate = gate
         self._room: Callable[[], None] | None = None
@@ -155,9 +177,21 @@ class Session:
     def settle(self, request: RequestId | None) -> None:
         """A request is owed nothing any more."""
         if self.pending.pop(request, None) is not None:  # type: ignore[arg-type]  # None is never in it
-            self._gate.in_flight -= 1
+            if not self.listens or self.listens.pop(request, None) is None:  # type: ignore[arg-type]  # as above
+                self._gate.in_flight -= 1
             if self._room is not None:
                 self._room()
+
+    def listen(self, request: RequestId | None, hears: Iterable[str]) -> None:
+        """A request stays open, to hear of changes; it is owed nothing meanwhile, and takes no room from others."""
+        if request in self.pending and request not in self.listens:
+            self.listens[request] = frozenset(hears)
+            self._gate.in_flight -= 1
+
+    @property
+    def owed(self) -> int:
+        """Requests that wait for an answer."""
+        return len(self.pending) - len(self.listens)
 
     def durable(self, fact: Observed) -> asyncio.Future[bool]:
         """See :meth:`Gate.durable`."""
@@ -226,7 +260,7 @@ class Gate:
     ) -> Session:
         """Begin a session; see :class:`SessionOpened`."""
         at = self.clock()
-        session = Session(self, new_session_id(at), peer, principal, outlet, is_part=bool(parent))
+        session = Session(self, new_session_id(at), transport, peer, principal, outlet, is_part=bool(parent))
         self.sessions[session.id] = session
         _log.info("session opened", extra={"session": session.id, "transport": transport, "trace": trace})
         if self.journal.failure is None:
@@ -246,8 +280,20 @@ class Gate:
     def changed(self, is_concerned: Callable[[str], bool]) -> None:
         """Tell each session which of the resources that it follows have changed; ``is_concerned`` knows by the URI."""
         for session in list(self.sessions.values()):
-            for uri in filter(is_concerned, session.follows):
+            for uri in filter(is_concerned, session.follows.union(*session.listens.values())):
                 session.push(ResourceChanged(Origin(session.id, None, self.clock()), uri))
+
+    def list_changed(self, kind: str) -> None:
+        """Tell each session that hears of it that a list has changed: ``tools``, ``prompts`` or ``resources``."""
+        for session in list(self.sessions.values()):
+            if session.agreed or any(kind in hears for hears in session.listens.values()):
+                session.push(ListChanged(Origin(session.id, None, self.clock()), kind))
+
+    def end_subscriptions(self, reason: str) -> None:
+        """Answer the requests that have stayed open: nothing more is told."""
+        for session in list(self.sessions.values()):
+            for request in list(session.listens):
+                session.push(SubscriptionEnded(Origin(session.id, request, self.clock()), reason))
 
     def durable(self, fact: Observed) -> asyncio.Future[bool]:
         """Whether ``fact`` was recorded, once that is known. To be asked in the turn in which it was pushed."""
@@ -284,8 +330,9 @@ class Gate:
     def forget(self, session: Session) -> None:
         """A session has closed: what it was owed is owed no more."""
         self.sessions.pop(session.id, None)
-        self.in_flight -= len(session.pending)
+        self.in_flight -= session.owed
         session.pending.clear()
+        session.listens.clear()
         session.apart.clear()
 
     def refuse(self, session: Session, fact: Observed, why: str = _NOTHING_DONE) -> None:

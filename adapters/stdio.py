@@ -166,7 +166,7 @@ class Lines:
             self.ended.set_result(None)
 
     def _has_room(self) -> bool:
-        return len(self._session.pending) < self._window and self._outlet.waiting < MOST_WAITING
+        return self._session.owed < self._window and self._outlet.waiting < MOST_WAITING
 
     def _hold(self, part: bytes) -> None:
         self._held += part

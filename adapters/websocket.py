@@ -146,12 +146,12 @@ class WebSocketEndpoint:
                 session.push(session.malformed(message.data, codes.INVALID_REQUEST, "a message is a text frame"))
             else:
                 return _reason(message.type, socket)
-            if len(session.pending) >= self._window:
+            if session.owed >= self._window:
                 await self._room(session)
 
     async def _room(self, session: Session) -> None:
         loop = asyncio.get_running_loop()
-        while len(session.pending) >= self._window and not session.closed:
+        while session.owed >= self._window and not session.closed:
             room: asyncio.Future[None] = loop.create_future()
             session.when_room(partial(_tell, room))
             await room

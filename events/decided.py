@@ -131,8 +131,24 @@ class ResourceUnfollowed(Decided, frozen=True, gc=False):
     uri: str
 
 
+class SubscriptionOpened(Decided, frozen=True, gc=False):
+    """The client is told that a subscription is open, which is the request ``origin.request`` and stays so.
+
+    Attributes:
+        kinds: The lists that it hears of: ``tools``, ``prompts``, ``resources``.
+        uris: The resources that it hears of.
+    """
+
+    kinds: tuple[str, ...]
+    uris: tuple[str, ...]
+
+
 class UpdateEmitted(Decided, frozen=True, gc=False):
-    """The client is told that a resource has changed; the fact says which."""
+    """The client is told that a resource has changed, which the fact names; on a subscription if it has a request."""
+
+
+class ListChangeEmitted(Decided, frozen=True, gc=False):
+    """The client is told that a list has changed, which the fact names; on a subscription if it has a request."""
 
 
 class ProgressEmitted(Decided, frozen=True, gc=False):
@@ -143,6 +159,36 @@ class ProgressEmitted(Decided, frozen=True, gc=False):
 
 class LogEmitted(Decided, frozen=True, gc=False):
     """A log message goes to the client: it asked for this level or a lower one."""
+
+
+class ClientAsked(Decided, frozen=True, gc=False):
+    """A question of a call goes to the client as a request of ours; the fact holds it.
+
+    Attributes:
+        id: The request's id, which the answer will have.
+        key: What the call knows its question by.
+    """
+
+    id: str
+    key: str
+
+
+class InputAwaited(Decided, frozen=True, gc=False):
+    """A question of a task waits until the client brings the answer to ``key``; the fact holds the question."""
+
+    key: str
+
+
+class InputGiven(Decided, frozen=True, gc=False):
+    """A call gets the answer to its question ``key``; the fact holds the answer."""
+
+    key: str
+
+
+class QuestionWithdrawn(Decided, frozen=True, gc=False):
+    """The client is told that nobody waits any more for its answer to the request ``id`` of ours."""
+
+    id: str
 
 
 class ResponseReady(Decided, frozen=True, gc=False):

@@ -10,22 +10,39 @@ import orjson
 
 from events.decided import (
     ChunkEmitted,
+    ClientAsked,
     ErrorReady,
+    ListChangeEmitted,
     LogEmitted,
     ProgressEmitted,
+    QuestionWithdrawn,
     ResponseReady,
     StreamEmitted,
+    SubscriptionOpened,
     UpdateEmitted,
 )
-from events.event import Decided, Observed
+from events.event import Decided, Observed, RequestId
 from events.jsonrpc import id_text
-from events.observed import CacheHit, CallReturned, CallYielded, MessageLogged, ProgressReported, ResourceChanged
+from events.observed import (
+    CacheHit,
+    CallReturned,
+    CallYielded,
+    InputWanted,
+    ListChanged,
+    MessageLogged,
+    ProgressReported,
+    ResourceChanged,
+)
 
 STREAM_CHUNK: Final = "notifications/stream/chunk"
 """What carries a part of a stream that was begun with ``stream/start``."""
 
 CHUNK_META: Final = "mcp-rewind/chunk"
 """The ``_meta`` key of a progress notification that carries a part of a streaming result."""
+
+
+SUBSCRIPTION_META: Final = "io.modelcontextprotocol/subscriptionId"
+"""The ``_meta`` key that names the subscription of a notification (MCP 2026-07-28)."""
 
 
 def _result(decision: ResponseReady, fact: Observed) -> bytes:
@@ -79,9 +96,42 @@ def _log(_decision: LogEmitted, fact: Observed) -> bytes:
     return _notification("notifications/message", params)
 
 
-def _update(_decision: UpdateEmitted, fact: Observed) -> bytes:
+def _update(decision: UpdateEmitted, fact: Observed) -> bytes:
     params = {"uri": fact.uri} if isinstance(fact, ResourceChanged) else {}
-    return _notification("notifications/resources/updated", params)
+    return _notification("notifications/resources/updated", {**params, **_subscription(decision.origin.request)})
+
+
+def _list_change(decision: ListChangeEmitted, fact: Observed) -> bytes:
+    kind = fact.kind if isinstance(fact, ListChanged) else ""
+    return _notification(f"notifications/{kind}/list_changed", _subscription(decision.origin.request))
+
+
+def _acknowledged(decision: SubscriptionOpened, _fact: Observed) -> bytes:
+    honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in decision.kinds}
+    if decision.uris:
+        honoured["resourceSubscriptions"] = decision.uris
+    params = {"notifications": honoured, **_subscription(decision.origin.request)}
+    return _notification("notifications/subscriptions/acknowledged", params)
+
+
+def _subscription(request: RequestId | None) -> dict[str, Any]:
+    """What says to which subscription a notification belongs; nothing where it belongs to the session."""
+    return {} if request is None else {"_meta": {SUBSCRIPTION_META: request}}
+
+
+def subscription_result(request: RequestId | None) -> bytes:
+    """The result with which a subscription ends."""
+    return orjson.dumps({"resultType": "complete", **_subscription(request)})
+
+
+def _question(decision: ClientAsked, fact: Observed) -> bytes:
+    method, params = (fact.method, fact.params) if isinstance(fact, InputWanted) else ("", b"{}")
+    asked = {"jsonrpc": "2.0", "id": decision.id, "method": method, "params": orjson.Fragment(params)}
+    return orjson.dumps(asked)
+
+
+def _withdrawn(decision: QuestionWithdrawn, _fact: Observed) -> bytes:
+    return _notification("notifications/cancelled", {"requestId": decision.id, "reason": "the call is over"})
 
 
 _FRAMES: Final[dict[type[Decided], Callable[[Any, Observed], bytes]]] = {
@@ -92,6 +142,10 @@ _FRAMES: Final[dict[type[Decided], Callable[[Any, Observed], bytes]]] = {
     ProgressEmitted: _progress,
     LogEmitted: _log,
     UpdateEmitted: _update,
+    ListChangeEmitted: _list_change,
+    SubscriptionOpened: _acknowledged,
+    ClientAsked: _question,
+    QuestionWithdrawn: _withdrawn,
 }
 
 OUTGOING: Final = frozenset(_FRAMES)

@@ -125,6 +125,22 @@ class ResourceChanged(Observed, frozen=True, gc=False):
     uri: str
 
 
+class ListChanged(Observed, frozen=True, gc=False):
+    """Something was added to a list of what the server offers, or removed; ``origin.request`` is None.
+
+    Attributes:
+        kind: Which list: ``tools``, ``prompts`` or ``resources``.
+    """
+
+    kind: str
+
+
+class SubscriptionEnded(Observed, frozen=True, gc=False):
+    """The server tells no more of what the subscription ``origin.request`` follows; ``reason`` says why, in words."""
+
+    reason: str
+
+
 class PermitGiven(Observed, frozen=True, gc=False):
     """A limit let the request pass.
 
@@ -173,10 +189,13 @@ class CallReturned(Observed, frozen=True, gc=False):
     Attributes:
         payload: The JSON of the result, as it goes into the response.
         is_error: Whether the result is a tool's own error.
+        partial: Why it is not the result that was asked for: ``input_required`` when the client is to ask again with
+            answers, ``task`` when it is to fetch the result later; empty when it is.
     """
 
     payload: bytes
     is_error: bool = False
+    partial: str = ""
 
 
 class CallFailed(Observed, frozen=True, gc=False):
@@ -220,4 +239,30 @@ class MessageLogged(Observed, frozen=True, gc=False):
 
     level: str
     logger: str
+    payload: bytes
+
+
+class InputWanted(Observed, frozen=True, gc=False):
+    """A call wants to know something that only the client can tell.
+
+    Attributes:
+        key: What the call knows its question by.
+        method: The JSON-RPC method of the question.
+        params: The JSON of its parameters.
+    """
+
+    key: str
+    method: str
+    params: bytes
+
+
+class InputBrought(Observed, frozen=True, gc=False):
+    """The client brought the answer to a question that waited for it.
+
+    Attributes:
+        key: What the call knows its question by.
+        payload: The JSON of the answer.
+    """
+
+    key: str
     payload: bytes

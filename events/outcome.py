@@ -9,12 +9,14 @@ from events.observed import CacheHit, CallFailed, CallReturned, PermitRefused
 OK: Final = "ok"
 CACHED: Final = "cached"
 TOOL_ERROR: Final = "tool error"
+INPUT_REQUIRED: Final = "input required"
+TASK: Final = "task"
 ERROR: Final = "error"
 REJECTED: Final = "rejected"
 THROTTLED: Final = "throttled"
 CANCELLED: Final = "cancelled"
 
-OUTCOMES: Final = (OK, CACHED, TOOL_ERROR, ERROR, REJECTED, THROTTLED, CANCELLED)
+OUTCOMES: Final = (OK, CACHED, TOOL_ERROR, INPUT_REQUIRED, TASK, ERROR, REJECTED, THROTTLED, CANCELLED)
 
 
 def outcome(decision: Decided, fact: Observed | None) -> str | None:
@@ -22,6 +24,8 @@ def outcome(decision: Decided, fact: Observed | None) -> str | None:
     kind = type(decision)
     if kind is ResponseReady:
         if type(fact) is CallReturned:
+            if fact.partial:
+                return fact.partial.replace("_", " ")
             return TOOL_ERROR if fact.is_error else OK
         return CACHED if type(fact) is CacheHit else OK
     if kind is ErrorReady:

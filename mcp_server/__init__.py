@@ -31,27 +31,36 @@ def _refuse_strangers() -> None:
 _refuse_strangers()
 
 # ruff: noqa: E402 - strangers first
-from mcp_server.calls import CallRefused
+from mcp_server.calls import AskRefused, CallRefused
 from mcp_server.context import Context, NoDatabase
+from mcp_server.features.asking import Form, Link, Reply, Root, Roots, Sample, Sampled
 from mcp_server.features.content import Annotations, Audio, Contents, Embedded, Image, ResourceLink, Text
 from mcp_server.features.prompts import PromptMessage
 from mcp_server.features.results import Result, ToolError
 from mcp_server.features.server import MCPServer
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 
 __all__ = [
     "Annotations",
+    "AskRefused",
     "Audio",
     "CallRefused",
     "Contents",
     "Context",
     "Embedded",
+    "Form",
     "Image",
+    "Link",
     "MCPServer",
     "NoDatabase",
     "PromptMessage",
+    "Reply",
     "ResourceLink",
     "Result",
+    "Root",
+    "Roots",
+    "Sample",
+    "Sampled",
     "Text",
     "ToolError",
     "Unusable",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -12,10 +13,13 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from adapters.audit_projector import Projector
 from adapters.clock import wall_clock
+from adapters.keys import Keys, new_secret
 from adapters.metrics_log import MeasuredLog
 from adapters.pressure import Level, relieve
 from adapters.prometheus import PrometheusMeter
+from adapters.seal import Seal
 from adapters.sessions import Gate
+from mcp_server.calls import Lent
 from mcp_server.config import Reloaded, Settings, in_force, reloaded
 from mcp_server.effects import Effects
 from mcp_server.extensions.compose import Running, enabled, extended
@@ -40,6 +44,10 @@ TAKEN_UNDER_PRESSURE: Final = {Level.NORMAL: 1.0, Level.ELEVATED: 1.0, Level.HIG
 """The part of ``server_window`` that is open; what comes on top is told to try again."""
 
 
+_RESULTS: Final = {"tools": "tools/call", "prompts": "prompts/get", "resources": "resources/read"}
+"""By list, the method whose results may be others when it has changed."""
+
+
 class App:
     """A server, wired and ready to take messages in.
 
@@ -60,6 +68,7 @@ class App:
         projector: Projector | None = None,
         failed_plugins: Mapping[str, str] = MappingProxyType({}),
         shared: Shared | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self.settings = settings
         self.stopping = asyncio.Event()
@@ -122,16 +131,20 @@ class App:
         handlers = self.operations.handlers(offer)
         running = Running(self.gate, handlers, partial(reading, settings.store, log), self._at_end.append)
         served = extended(settings, offer, running)
-        self.calls = Calls(served, ingress, self.clock, settings.call_timeout)
+        lent = Lent(states=Seal(keys or Keys(new_secret()), "states"))
+        self.calls = Calls(served, ingress, self.clock, settings.call_timeout, lent)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
         self._event_lines = EventLines(self.journal.recorded)
         self.journal.lost.subscribe(self.gate.on_lost)
         self.journal.lost.subscribe(self._lost)
         log.on_failure(self._failed)
+        self._changed: set[str] = set()
+        self._loop = loop
+        offer.follow(self.list_changed)
 
     def _pooled(self, figure: str) -> int:
-        found: int = getattr(self.calls.database.statistics, figure) if self.calls.database is not None else 0
-        return found
+        statistics = getattr(self.calls.lent.database, "statistics", None)
+        return int(getattr(statistics, figure, 0))
 
     def on_reload(self, follow: Callable[[Settings], None]) -> None:
         """Have ``follow`` called with the settings in force whenever they have changed."""
@@ -189,6 +202,7 @@ class App:
     async def drain(self) -> None:
         """Let calls finish for a while, end the others, close the sessions, and write it all down."""
         self.gate.window = 0  # what comes from here on is refused, and that is recorded too
+        self.gate.end_subscriptions("the server stopped")
         await self._until(lambda: not self.gate.in_flight, self.settings.drain_timeout)
         await self._until(self._aborted, max(1.0, self.settings.drain_timeout))
         for session in list(self.gate.sessions.values()):
@@ -204,6 +218,25 @@ class App:
     def forget(self, method: str) -> None:
         """Drop the results of a method from the cache: what they were found in has changed."""
         self.shared.cache.invalidate(method)
+
+    def list_changed(self, kind: str) -> None:
+        """Tell clients that a list has changed: of several changes in one turn of the event loop, once.
+
+        It may be called from any thread.
+        """
+        with suppress(RuntimeError):  # the event loop is closed: there is nobody to tell
+            self._loop.call_soon_threadsafe(self._list_changed, kind)
+
+    def _list_changed(self, kind: str) -> None:
+        if not self._changed:
+            self._loop.call_soon(self._tell_changes)
+        self._changed.add(kind)
+
+    def _tell_changes(self) -> None:
+        changed, self._changed = sorted(self._changed), set()
+        for kind in changed:
+            self.forget(_RESULTS[kind])
+            self.gate.list_changed(kind)
 
     def _open_window(self) -> None:
         if self.gate.window:  # it is 0 from the moment when the server drains

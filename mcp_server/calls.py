@@ -1,11 +1,13 @@
 """One dispatched request: what it asks, what comes back, and where it reports to while it runs."""
 
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
-from msgspec import Struct
+from msgspec import Struct, field
 
+from adapters.keys import Keys, new_secret
+from adapters.seal import Seal
 from events.event import RequestId, SessionId
 
 
@@ -14,6 +16,22 @@ class Database(Protocol):
 
     def get_connection(self, timeout: float | None = None) -> AbstractAsyncContextManager[Any]:
         """A connection for the length of a block; ``timeout`` is how many seconds one waits for it."""
+
+
+class Lent(Struct, frozen=True):
+    """What a server lends to its calls.
+
+    Attributes:
+        database: Connections to its database; None when its settings name none.
+        states: Seals what a client brings back when it asks again.
+    """
+
+    database: Database | None = None
+    states: Seal = field(default_factory=lambda: Seal(Keys(new_secret()), "states"))
+
+
+_NOTHING: Final = Lent()
+"""What calls have that no server runs: nothing they are given outlives the process."""
 
 
 class Call(Struct, frozen=True):
@@ -26,7 +44,10 @@ class Call(Struct, frozen=True):
         method: The JSON-RPC method.
         params: The parameters as they came. They belong to the recording and are never changed.
         version: The protocol version that the answer must follow.
-        database: Connections to the server's database; None when its settings name none.
+        at: When it was dispatched, in seconds since the epoch.
+        lent: What the server lends it.
+        transport: How its session talks; see :class:`events.observed.SessionOpened`.
+        capabilities: What the client can do, as it said in its handshake; a stateless request says so itself.
     """
 
     session: SessionId
@@ -35,7 +56,10 @@ class Call(Struct, frozen=True):
     method: str
     params: dict[str, Any]
     version: str
-    database: Database | None = None
+    at: float = 0.0
+    lent: Lent = _NOTHING
+    transport: str = ""
+    capabilities: dict[str, Any] = {}
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -44,10 +68,12 @@ class Answer(Struct, frozen=True, gc=False):
     Attributes:
         payload: The JSON of the whole result object.
         is_error: Whether it is a tool's own error (``isError``).
+        partial: Why it is not the whole; see :class:`events.observed.CallReturned`.
     """
 
     payload: bytes
     is_error: bool = False
+    partial: str = ""
 
 
 class CallRefused(Exception):
@@ -73,6 +99,18 @@ class CallRefused(Exception):
         self.data = data
 
 
+class AskRefused(Exception):
+    """The client answered a question with an error; the text is the client's.
+
+    Attributes:
+        code: Its JSON-RPC code.
+    """
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class Teller(Protocol):
     """Where a running call reports to. Its methods are called on the event loop only."""
 
@@ -84,6 +122,13 @@ class Teller(Protocol):
 
     def chunk(self, payload: bytes) -> None:
         """A part of the result; ``payload`` is the JSON of one content block."""
+
+    async def ask(self, key: str, method: str, params: bytes, /) -> dict[str, Any]:
+        """Ask the client with a request of ours; the result of its response.
+
+        Raises:
+            AskRefused: The response is an error.
+        """
 
     async def room(self) -> None:
         """Let others have their turn, and wait for a client that is slower than what it is told."""

@@ -1,15 +1,25 @@
 """What a running function may know about its call, and how it reports to the client."""
 
+import asyncio
 import math
-from collections.abc import Awaitable, Generator
-from typing import Any, Final
+from collections.abc import Awaitable, Generator, Mapping
+from typing import Any, Final, overload
 
+from events.codes import INVALID_PARAMS, MISSING_CAPABILITY
 from events.event import RequestId, SessionId
-from mcp_server.calls import Call, Database, Teller
+from mcp_server.calls import Call, CallRefused, Database, Teller
+from mcp_server.features.asking import BadAnswer, Form, Link, Question, Reply, Root, Roots, Sample, Sampled
 from mcp_server.features.encode import Unencodable, to_json
+from mcp_server.features.rounds import InputNeeded, answers_to
+from operators.ask_client import TASK
+from operators.versions import META_CAPABILITIES, MODERN
 
 LEVELS: Final = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 """The severities of RFC 5424, least first."""
+
+
+MOST_QUESTIONS: Final = 32
+"""What may be asked at once."""
 
 
 class _Told:
@@ -54,13 +64,14 @@ class Context:
     a tool's own business. A report made after the call is over goes nowhere.
     """
 
-    __slots__ = ("_call", "_cancelled", "_reached", "_teller")
+    __slots__ = ("_asked", "_call", "_cancelled", "_reached", "_teller")
 
     def __init__(self, call: Call, teller: Teller) -> None:
         self._call = call
         self._teller: Teller | None = teller
         self._cancelled = False
         self._reached = -math.inf
+        self._asked = 0
 
     @property
     def session(self) -> SessionId:
@@ -100,14 +111,92 @@ class Context:
         Raises:
             NoDatabase: The setting is empty.
         """
-        if self._call.database is None:
+        if self._call.lent.database is None:
             raise NoDatabase
-        return self._call.database
+        return self._call.lent.database
+
+    @property
+    def capabilities(self) -> Mapping[str, Any]:
+        """What the client can do, as the protocol writes it: ``elicitation``, ``sampling``, ``roots`` and others."""
+        said = self.meta.get(META_CAPABILITIES) if self._call.version in MODERN else self._call.capabilities
+        return said if isinstance(said, dict) else {}
 
     @property
     def cancelled(self) -> bool:
         """Whether nobody waits for the result any more. A function in a thread looks at it now and then and stops."""
         return self._cancelled
+
+    @overload
+    async def ask(self, question: Form | Link, /) -> Reply: ...
+
+    @overload
+    async def ask(self, question: Sample, /) -> Sampled: ...
+
+    @overload
+    async def ask(self, question: Roots, /) -> list[Root]: ...
+
+    @overload
+    async def ask(self, /, **questions: Question) -> dict[str, Any]: ...
+
+    async def ask(self, question: Question | None = None, /, **questions: Question) -> Any:
+        """Ask the client: its user (:class:`Form`, :class:`Link`), its model (:class:`Sample`), its :class:`Roots`.
+
+        One question gives its answer; several, each with a name, are asked at once and give their answers by name::
+
+            name = await ctx.ask(Form("What is your name?", {"name": str}))
+            both = await ctx.ask(name=Form("Who are you?", {"name": str}), roots=Roots())
+
+        With clients of 2025-11-25, and in a task, the function waits here. With clients of 2026-07-28 it is ended here,
+        and begun anew when the client comes back with the answers, which this then returns at once: so it is to ask
+        the same questions in the same order each time, and to act on nothing before the last of them.
+
+        Raises:
+            CallRefused: The client cannot do that, or answered something else than was asked for. Not to be handled.
+            AskRefused: The client answered with an error.
+            ValueError: Nothing is asked, or too much.
+        """
+        if question is None:
+            return await self._ask(questions)
+        self._asked += 1
+        key = f"input-{self._asked}"
+        return (await self._ask({key: question, **questions}))[key]
+
+    async def _ask(self, questions: dict[str, Question]) -> dict[str, Any]:
+        call = self._call
+        if not 0 < len(questions) <= MOST_QUESTIONS:
+            raise ValueError(f"1 to {MOST_QUESTIONS} questions can be asked at once, not {len(questions)}")
+        self._check_able(questions)
+        modern = call.version in MODERN
+        answers = answers_to(call) if modern else {}
+        left = {key: each for key, each in questions.items() if key not in answers}
+        if left and modern and call.transport != TASK:
+            raise InputNeeded(left, answers)
+        if left:
+            answers = {**answers, **await self._wait_for(left)}
+        try:
+            return {key: each.read(answers[key], f"the answer to {key}") for key, each in questions.items()}
+        except BadAnswer as error:
+            raise CallRefused(INVALID_PARAMS, str(error)) from error
+
+    def _check_able(self, questions: dict[str, Question]) -> None:
+        able = self.capabilities
+        needed = [needs for each in questions.values() if (needs := each.needs(able)) is not None]
+        if needed:
+            missing = {name: value for each in needed for name, value in each.items()}
+            problem = f"this needs a client that has the capability {' and '.join(missing)}"
+            raise CallRefused(MISSING_CAPABILITY, problem, {"requiredCapabilities": missing})
+
+    async def _wait_for(self, questions: dict[str, Question]) -> dict[str, Any]:
+        call, teller = self._call, self._teller
+        if teller is None:
+            raise RuntimeError("the call is over: nobody can be asked any more")
+        if call.transport == "batch":
+            raise CallRefused(INVALID_PARAMS, "a request in a batch cannot ask the client: send it by itself")
+        asked = [
+            teller.ask(key, each.method, to_json(each.params(call.version, f"{call.session}/{key}")))
+            for key, each in questions.items()
+        ]
+        return dict(zip(questions, await asyncio.gather(*asked), strict=True))
 
     def progress(self, progress: float, total: float | None = None, message: str = "") -> Awaitable[None]:
         """Tell how far the call is, in a unit of your own; ``total`` None means that the end is not known.

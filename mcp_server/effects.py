@@ -16,14 +16,17 @@ from events.decided import (
     CacheFilled,
     CacheReleased,
     CallDispatched,
+    InputGiven,
     RequestCancelled,
     ResourceFollowed,
     ResourceUnfollowed,
+    SessionAgreed,
     StageFailed,
+    SubscriptionOpened,
 )
 from events.event import Decided, Observed, Step
 from events.frames import OUTGOING, frame
-from events.observed import CacheMissed, CallReturned
+from events.observed import CacheMissed, CallReturned, RequestReceived
 from mcp_server.running import Calls
 from pipeline.journal import Journal, Lost, Recorded
 from pipeline.questions import Asker, Cache
@@ -56,7 +59,10 @@ class Effects:
             CacheReleased: self._release,
             ResourceFollowed: self._follow,
             ResourceUnfollowed: self._unfollow,
+            SessionAgreed: self._agree,
+            InputGiven: self._give,
             **dict.fromkeys(OUTGOING, self._send),
+            SubscriptionOpened: self._listen,
         }
 
     def watch(self, journal: Journal, durability: Durability) -> None:
@@ -145,6 +151,21 @@ class Effects:
     def _unfollow(self, decision: ResourceUnfollowed, _fact: Observed) -> None:
         if session := self._gate.sessions.get(decision.origin.session):
             session.follows -= {decision.uri}
+
+    def _agree(self, _decision: SessionAgreed, fact: Observed) -> None:
+        session = self._gate.sessions.get(fact.origin.session)
+        if session is not None and isinstance(fact, RequestReceived):
+            session.agreed = True
+            found = fact.message.params.get("capabilities")
+            session.capabilities = found if isinstance(found, dict) else {}
+
+    def _listen(self, decision: SubscriptionOpened, fact: Observed) -> None:
+        if session := self._gate.sessions.get(decision.origin.session):
+            session.listen(decision.origin.request, (*decision.kinds, *decision.uris))
+        self._send(decision, fact)
+
+    def _give(self, decision: InputGiven, fact: Observed) -> None:
+        self._calls.give((decision.origin.session, decision.origin.request), decision.key, fact)
 
     def _fill(self, decision: CacheFilled, fact: Observed) -> None:
         asker = (decision.origin.session, decision.origin.request)

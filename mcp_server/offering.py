@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mcp_server.config import Settings, SettingsError
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.features.server import MCPServer
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 
 if TYPE_CHECKING:
     from mcp_server.plugins import Workspace

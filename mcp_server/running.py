@@ -3,19 +3,25 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Any, Final, Protocol
 
 from events import codes
 from events.decided import CallDispatched
 from events.event import Observed, Origin, RequestId, SessionId
-from events.message import Message
-from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
-from mcp_server.calls import Answer, Call, CallRefused, Teller
+from events.message import Message, parse
+from events.observed import (
+    CallFailed,
+    CallReturned,
+    CallYielded,
+    InputBrought,
+    InputWanted,
+    MessageLogged,
+    ProgressReported,
+    ResponseReceived,
+)
+from mcp_server.calls import Answer, AskRefused, Call, CallRefused, Lent, Teller
 from mcp_server.runners import Job, Runners
 from pipeline.ingress import Ingress
-
-if TYPE_CHECKING:
-    from mcp_server.performance.connection_pool import ConnectionPool
 
 _log: Final = logging.getLogger(__name__)
 
@@ -41,9 +47,13 @@ class Caller(Protocol):
 
     Attributes:
         principal: Who asks; the policy has already agreed.
+        transport: How it talks.
+        capabilities: What its client can do, as it said in its handshake.
     """
 
     principal: str
+    transport: str
+    capabilities: dict[str, Any]
 
     def durable(self, fact: Observed) -> Awaitable[bool]:
         """Whether ``fact``, just told, was recorded, once that is known."""
@@ -80,6 +90,10 @@ class Report:
         """A part of the result."""
         self._tell(CallYielded(self._calls.origin(self._key), payload))
 
+    async def ask(self, key: str, method: str, params: bytes) -> dict[str, Any]:
+        """Ask the client, and wait for its answer."""
+        return await self._calls.ask(self._key, key, method, params)
+
     async def room(self) -> None:
         """Let others have their turn, and wait for the log or the client if one of them is far behind."""
         await asyncio.sleep(0)
@@ -103,18 +117,26 @@ class Calls:
         timeout: Seconds that a call may take.
 
     Attributes:
-        database: What calls take their connections from; None when the settings name no database.
+        lent: What calls are lent.
     """
 
-    def __init__(self, catalogue: Catalogue, ingress: Ingress, clock: Callable[[], float], timeout: float) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        ingress: Ingress,
+        clock: Callable[[], float],
+        timeout: float,
+        lent: Lent | None = None,
+    ) -> None:
         self._catalogue = catalogue
         self._ingress = ingress
         self._clock = clock
         self.timeout = timeout
-        self.database: ConnectionPool | None = None
+        self.lent = lent or Lent()
         self._runners = Runners()
         self._jobs: dict[Key, Job] = {}
         self._begun: dict[Key, float] = {}
+        self._asked: dict[Key, dict[str, asyncio.Future[dict[str, Any]]]] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -134,10 +156,50 @@ class Calls:
         if request is None:
             return
         key = (session, request)
-        version = dispatched.version
-        call = Call(session, request, caller.principal, dispatched.method, message.params, version, self.database)
+        call = Call(
+            session,
+            request,
+            caller.principal,
+            dispatched.method,
+            message.params,
+            dispatched.version,
+            dispatched.origin.at,
+            self.lent,
+            caller.transport,
+            caller.capabilities,
+        )
         self._begun[key] = dispatched.origin.at
         self._jobs[key] = self._runners.start(self._run(key, call, Report(self, key, caller)))
+
+    async def ask(self, key: Key, question: str, method: str, params: bytes) -> dict[str, Any]:
+        """Tell what a call wants to know of its client, and wait until it is given.
+
+        Raises:
+            AskRefused: The client answered with an error.
+            ValueError: The call has asked that already, and waits.
+        """
+        asked = self._asked.setdefault(key, {})
+        if question in asked:
+            raise ValueError(f"the question {question!r} is asked already, and not answered yet")
+        waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        asked[question] = waiting
+        self.tell(InputWanted(self.origin(key), question, method, params))
+        try:
+            return await waiting
+        finally:
+            asked.pop(question, None)
+            if not asked:
+                self._asked.pop(key, None)
+
+    def give(self, key: Key, question: str, fact: Observed) -> None:
+        """Give a call the answer to a question, which ``fact`` holds."""
+        waiting = self._asked.get(key, {}).get(question)
+        if waiting is None or waiting.done():
+            return
+        if isinstance(fact, InputBrought):
+            waiting.set_result(parse(fact.payload))
+        elif isinstance(fact, ResponseReceived):
+            _settle(waiting, fact.message.body)
 
     def cancel(self, session: SessionId, request: RequestId | None) -> None:
         """Stop a call. Nothing more is told of it."""
@@ -179,7 +241,7 @@ class Calls:
         job = self._jobs.get(key)
         try:
             answer = await self._catalogue.answer(call, report)
-            fact: Observed = CallReturned(self.origin(key), answer.payload, answer.is_error)
+            fact: Observed = CallReturned(self.origin(key), answer.payload, answer.is_error, answer.partial)
         except CallRefused as refused:
             fact = CallFailed(self.origin(key), refused.code, refused.message, refused.data)
         except asyncio.CancelledError:
@@ -195,3 +257,16 @@ class Calls:
         if self._jobs.get(key) is job:
             del self._jobs[key], self._begun[key]
             self.tell(fact)
+
+
+def _settle(waiting: "asyncio.Future[dict[str, Any]]", response: dict[str, Any]) -> None:
+    """Take what a client's response says, which may be anything."""
+    result, error = response.get("result"), response.get("error")
+    if isinstance(result, dict):
+        waiting.set_result(result)
+    elif isinstance(error, dict):
+        code = error.get("code")
+        told = str(error.get("message", "the client gave no reason"))[:1000]
+        waiting.set_exception(AskRefused(code if type(code) is int else codes.INTERNAL_ERROR, told))
+    else:
+        waiting.set_exception(AskRefused(codes.INVALID_REQUEST, "the client's response has no result"))

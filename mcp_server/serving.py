@@ -11,6 +11,7 @@ from pathlib import Path
 from socket import socket
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from adapters.audit_projector import Projector, start_projector
@@ -30,6 +31,7 @@ from mcp_server.production.health_checks import DatabaseCheck, MemoryCheck, Prom
 from mcp_server.production.monitoring import monitoring_system
 from mcp_server.production.tracing import TracingUnavailable, open_tracing
 from mcp_server.prompts import prompt_registry, watch_folder
+from mcp_server.secret import keys_of
 from mcp_server.shared import shared
 from mcp_server.stores import MEMORY, open_log, sqlite_path
 
@@ -97,6 +99,8 @@ async def attended(app: App, workspace: "Workspace | None" = None) -> AsyncItera
         await memory_optimizer.start_monitoring(settings.memory_monitor_interval)
         opened.push_async_callback(memory_optimizer.stop_monitoring)
         opened.enter_context(app.operations.checking([MemoryCheck(memory_optimizer)]))
+        if settings.prompts_enabled:
+            opened.callback(prompt_registry.subscribe(partial(app.list_changed, "prompts")))
         if settings.prompts_enabled and settings.prompts_folder:
             watch = await opened.enter_async_context(watch_folder(prompt_registry, Path(settings.prompts_folder)))
             opened.enter_context(app.operations.checking([PromptsCheck(lambda: watch.loaded.problems)]))
@@ -138,8 +142,9 @@ async def _open_database(app: App, opened: AsyncExitStack) -> None:
     Raises:
         SettingsError: Its URL cannot be read.
     """
-    pool = app.calls.database = pool_of(app.settings)
+    pool = pool_of(app.settings)
     if pool is not None:
+        app.calls.lent = msgspec.structs.replace(app.calls.lent, database=pool)
         opened.push_async_callback(pool.close)
         opened.enter_context(app.operations.checking([DatabaseCheck(pool)]))
 
@@ -195,8 +200,9 @@ async def serve(
             except OSError as error:
                 problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
                 raise CannotListen(problem) from error
+        keys = keys_of(settings)
         async with shared(settings) as found, open_log(settings.store) as log, auditing(settings) as projector:
-            app = App(settings, offer.catalogue, log, projector, offer.failed_plugins, found)
+            app = App(settings, offer.catalogue, log, projector, offer.failed_plugins, found, keys)
             _stop_on_signals(app)
             _collect_seldom()
             async with attended(app, offer.workspace):

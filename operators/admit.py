@@ -15,6 +15,7 @@ from operators.era import is_modern
 from operators.methods import (
     BATCH,
     LEGACY_METHODS,
+    LISTEN,
     LOG_LEVELS,
     MODERN_METHODS,
     NAMED,
@@ -25,7 +26,7 @@ from operators.methods import (
 from operators.stage import Stage, stage
 from operators.versions import LATEST_LEGACY, LEGACY, META_CAPABILITIES, META_LOG_LEVEL, META_VERSION, MODERN
 
-_NOT_IN_A_BATCH: Final = frozenset({BATCH, STREAM, SUBSCRIBE, UNSUBSCRIBE, "initialize", "logging/setLevel"})
+_NOT_IN_A_BATCH: Final = frozenset({BATCH, STREAM, SUBSCRIBE, UNSUBSCRIBE, LISTEN, "initialize", "logging/setLevel"})
 """What acts on the session that sends it, or tells it more than one answer."""
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
@@ -23,6 +24,9 @@ from operators.authorize import ANONYMOUS
 from operators.policy import CacheRule
 from operators.rate_limit import moved
 from operators.stage import Decision, Stage, stage
+
+_ROUNDS: Final = frozenset({"inputResponses", "requestState"})
+"""What a request has that goes on where one before it stopped: its result is for its caller alone."""
 
 
 class Asked(Struct, frozen=True, gc=False):
@@ -55,7 +59,7 @@ def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
 
     def admitted(lookups: Lookups, event: Admitted) -> Sequence[Event]:
         rule = by_name.get((event.method, event.name)) or by_name.get((event.method, ""))
-        if rule is None:
+        if rule is None or not event.message.params.keys().isdisjoint(_ROUNDS):
             return (event,)
         key = cache_key(event, "" if rule.public else lookups.principal)
         lookups.asked[event.origin.request] = Asked(event, key, rule.ttl)
@@ -111,7 +115,7 @@ def cache_key(request: Admitted, principal: str) -> str:
 
 
 def _concluded(found: Asked, event: CallReturned | CallFailed) -> Event:
-    if isinstance(event, CallReturned) and not event.is_error:
+    if isinstance(event, CallReturned) and not event.is_error and not event.partial:
         return CacheFilled(event.origin, found.key, found.ttl)
     return CacheReleased(event.origin, found.key)
 

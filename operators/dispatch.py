@@ -10,12 +10,14 @@ from events.observed import (
     CallReturned,
     CallYielded,
     CancelReceived,
+    InputWanted,
     MessageLogged,
     ProgressReported,
     SessionClosed,
+    SubscriptionEnded,
 )
 from operators.admitted import Admitted
-from operators.methods import SUBSCRIBE, UNSUBSCRIBE
+from operators.methods import LISTEN, SUBSCRIBE, UNSUBSCRIBE
 from operators.stage import Decision, Stage, stage
 
 ANSWERED_HERE = frozenset({"ping", "logging/setLevel", SUBSCRIBE, UNSUBSCRIBE})
@@ -32,8 +34,10 @@ def dispatch() -> Stage:
         CallYielded: _told,
         ProgressReported: _told,
         MessageLogged: _told,
+        InputWanted: _told,
         CallReturned: _ended,
         CallFailed: _ended,
+        SubscriptionEnded: _ended,
         CancelReceived: _cancelled,
         CallerLeft: _cancelled,
         SessionClosed: _closed,
@@ -46,14 +50,16 @@ def _begun(calls: Calls, event: Admitted) -> Sequence[Event]:
     if event.method in ANSWERED_HERE:
         return (event, ResponseReady(origin, b"{}"))
     calls[origin.request] = None
+    if event.method == LISTEN:
+        return (event,)  # it stays open until its client leaves, or the server stops
     return (event, CallDispatched(origin, event.method, event.name, event.version))
 
 
-def _told(calls: Calls, event: CallYielded | ProgressReported | MessageLogged) -> Sequence[Event]:
+def _told(calls: Calls, event: CallYielded | ProgressReported | MessageLogged | InputWanted) -> Sequence[Event]:
     return (event,) if event.origin.request in calls else ()
 
 
-def _ended(calls: Calls, event: CallReturned | CallFailed) -> Sequence[Event]:
+def _ended(calls: Calls, event: CallReturned | CallFailed | SubscriptionEnded) -> Sequence[Event]:
     return (event,) if calls.pop(event.origin.request, event) is None else ()
 
 

@@ -5,12 +5,16 @@ from typing import Final, Protocol, runtime_checkable
 
 from events.decided import (
     ChunkEmitted,
+    ClientAsked,
     ErrorReady,
+    ListChangeEmitted,
     LogEmitted,
     ProgressEmitted,
+    QuestionWithdrawn,
     RequestCancelled,
     ResponseReady,
     StreamEmitted,
+    SubscriptionOpened,
     UpdateEmitted,
 )
 from events.event import Decided, Event, Observed, RequestId
@@ -34,6 +38,10 @@ KINDS: Final[dict[type[Event], str]] = {
     ProgressEmitted: "progress",
     LogEmitted: "log",
     UpdateEmitted: "update",
+    ListChangeEmitted: "list change",
+    SubscriptionOpened: "subscription",
+    ClientAsked: "question",
+    QuestionWithdrawn: "withdrawal",
 }
 """What goes to a client before the answer, and what a meter calls it."""
 

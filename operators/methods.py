@@ -17,9 +17,10 @@ BOTH: Final = frozenset(
 
 SUBSCRIBE: Final = "resources/subscribe"
 UNSUBSCRIBE: Final = "resources/unsubscribe"
+LISTEN: Final = "subscriptions/listen"
 
 LEGACY_METHODS: Final = BOTH | {"initialize", "ping", "logging/setLevel", SUBSCRIBE, UNSUBSCRIBE}
-MODERN_METHODS: Final = BOTH | {"server/discover"}
+MODERN_METHODS: Final = BOTH | {"server/discover", LISTEN}
 
 BATCH: Final = "batch"
 STREAM: Final = "stream/start"

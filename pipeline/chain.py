@@ -7,16 +7,17 @@ from reactivex import Observable
 from events.event import Observed, Step
 from operators.admit import admit
 from operators.answer_from_cache import answer_from_cache
+from operators.ask_client import ask_client
 from operators.authorize import authorize
 from operators.dispatch import dispatch
 from operators.emit_chunks import emit_chunks
-from operators.follow_resources import follow_resources
 from operators.measure import Meter, measure
 from operators.policy import Policy
 from operators.rate_limit import rate_limit
 from operators.respond import respond
 from operators.return_permits import return_permits
 from operators.stage import fuse
+from operators.tell_changes import tell_changes
 
 
 def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Observable[Step]]:
@@ -26,8 +27,9 @@ def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Obse
         authorize(anonymous=policy.anonymous),
         rate_limit(policy.limits),
         answer_from_cache(policy.cache),
-        follow_resources(),
+        tell_changes(),
         dispatch(),
+        ask_client(),
         emit_chunks(),
         respond(),
         return_permits(policy.limits),

@@ -28,6 +28,7 @@ class RecordedCall(Struct, frozen=True):
         name: The tool, prompt or resource.
         params: The parameters as they came.
         version: The protocol version that the answer followed.
+        at: When it was dispatched, in seconds since the epoch.
         result: What came of it, as the response says it: ``{"result": ...}`` or ``{"error": ...}``.
     """
 
@@ -39,6 +40,7 @@ class RecordedCall(Struct, frozen=True):
     name: str
     params: dict[str, Any]
     version: str
+    at: float
     result: dict[str, Any]
 
 
@@ -101,8 +103,9 @@ class _Session:
         else:
             result = {"error": error_value(fact.code, fact.message, fact.data)}
         session, principal = fact.origin.session, self._principal
+        params, at = message.params, call.origin.at
         return RecordedCall(
-            position, session, request, principal, call.method, call.name, message.params, call.version, result
+            position, session, request, principal, call.method, call.name, params, call.version, at, result
         )
 
 

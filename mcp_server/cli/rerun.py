@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from adapters.sqlite_reader import SqliteReader
 from events.codes import INTERNAL_ERROR
-from mcp_server.calls import Call, CallRefused
+from mcp_server.calls import AskRefused, Call, CallRefused, Lent
 from mcp_server.cli.codes import DIFFERS, OK, UsageError
 from mcp_server.cli.output import Output
 from mcp_server.cli.reading import read
@@ -125,6 +125,10 @@ class _NoTeller:
 
     def chunk(self, payload: bytes) -> None: ...
 
+    async def ask(self, _key: str, _method: str, _params: bytes) -> dict[str, Any]:
+        """Refuse: no client is there."""
+        raise AskRefused(INTERNAL_ERROR, "no client is there to be asked when a call is made again")
+
     async def room(self) -> None: ...
 
 
@@ -134,6 +138,7 @@ class _Caller:
     def __init__(self, catalogue: Extended, settings: Settings) -> None:
         self._catalogue = catalogue
         self._database = pool_of(settings)
+        self._lent = Lent(self._database)
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -156,7 +161,8 @@ class _Caller:
             recorded.method,
             _params(recorded),
             recorded.version,
-            self._database,
+            recorded.at,
+            self._lent,
         )
         try:
             async with asyncio.timeout(_SECONDS):

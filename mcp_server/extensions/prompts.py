@@ -22,9 +22,18 @@ class ServedPrompts:
         self._catalogue = catalogue
         self._registry = registry
         self._handler = PromptHandler(registry)
-        self._own = {entry["name"]: entry for entry in catalogue.prompts()}
+        self._found: tuple[int, dict[str, dict[str, Any]]] = (-1, {})
         self._lists: OrderedDict[tuple[Any, ...], Pages] = OrderedDict()
-        catalogue.capabilities.setdefault("prompts", {})
+        catalogue.capabilities.setdefault("prompts", {"listChanged": True})
+
+    @property
+    def _own(self) -> dict[str, dict[str, Any]]:
+        """The prompts of the server, as the list shows them."""
+        revision, found = self._found
+        if revision != self._catalogue.revision:
+            found = {entry["name"]: entry for entry in self._catalogue.prompts()}
+            self._found = (self._catalogue.revision, found)
+        return found
 
     def handlers(self) -> dict[str, Handler]:
         """The methods that are answered here."""
@@ -38,7 +47,7 @@ class ServedPrompts:
     async def _list(self, call: Call, _teller: Teller) -> Answer:
         asked: dict[str, Any] = {key: call.params[key] for key in ("category", "tag") if key in call.params}
         entries = await self._handler.list(asked)
-        key = (self._registry.revision, call.version, *asked.items())
+        key = (self._registry.revision, self._catalogue.revision, call.version, *asked.items())
         pages = self._lists.get(key)
         if pages is None:
             shown = [entry for entry in entries if entry["name"] not in self._own]

@@ -9,6 +9,7 @@ from mcp_server.features.completions import completion, read_request, starting_w
 from mcp_server.features.envelope import Envelope, Identity
 from mcp_server.features.lists import LISTS, list_end, make_lists
 from mcp_server.features.offer import Offer
+from mcp_server.features.pages import Pages
 from mcp_server.features.refusals import text_param, unknown
 from mcp_server.features.resources import not_found
 from mcp_server.features.validate import clip
@@ -19,7 +20,7 @@ Handler = Callable[[Call, Teller], Coroutine[Any, Any, Answer]]
 
 
 class Catalogue:
-    """What a server offers, fixed at the moment it is made.
+    """What a server offers, as it is when it is asked for.
 
     Attributes:
         capabilities: What it tells clients that they may ask for.
@@ -31,13 +32,14 @@ class Catalogue:
         """``page_size`` is in entries, ``list_ttl`` in seconds."""
         self._identity = identity
         self._envelope = envelope
-        self._offer = offer.copy()
-        self._tools = self._offer.tools
+        self._offer = offer
+        self._tools = offer.tools
         self._list_ttl = list_ttl
         self.page_size = page_size
         self.subscribable = False
         self.capabilities = self._offer.capabilities()
-        self._lists = make_lists(self._offer, envelope, page_size, list_ttl)
+        self._lists: dict[tuple[str, str], Pages] = {}
+        self._listed = -1
         self._handlers: dict[str, Handler] = {
             "tools/call": self._call_tool,
             "resources/read": self._read_resource,
@@ -58,6 +60,15 @@ class Catalogue:
         if handler is None:
             raise CallRefused(METHOD_NOT_FOUND, f"unknown method: {clip(call.method, 128)}")
         return handler(call, teller)
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change of what is offered."""
+        return self._offer.revision
+
+    def follow(self, follower: Callable[[str], None]) -> None:
+        """See :meth:`Offer.follow`: ``tools``, ``resources`` or ``prompts``."""
+        self._offer.follow(follower)
 
     def result(self, members: dict[str, Any], version: str) -> Answer:
         """A result that ends as all of this server's do; ``members`` has at least one.
@@ -99,6 +110,9 @@ class Catalogue:
         return tool.call(call, teller)
 
     async def _list(self, call: Call, _teller: Teller) -> Answer:
+        if self._listed != self._offer.revision:
+            self._listed = self._offer.revision
+            self._lists = make_lists(self._offer, self._envelope, self.page_size, self._list_ttl)
         return Answer(self._lists[call.method, call.version].page(call.params))
 
     async def _read_resource(self, call: Call, teller: Teller) -> Answer:
@@ -139,18 +153,19 @@ class Catalogue:
         return template.choices
 
     async def _initialize(self, call: Call, _teller: Teller) -> Answer:
-        members = {"protocolVersion": call.version, **self._about(), "serverInfo": self._identity.info()}
-        if self.subscribable:
-            resources = {**self.capabilities.get("resources", {}), "subscribe": True}
-            members["capabilities"] = {**self.capabilities, "resources": resources}
+        about = self._about(subscribe=self.subscribable)
+        members = {"protocolVersion": call.version, **about, "serverInfo": self._identity.info()}
         return self.result(members, call.version)
 
     async def _discover(self, call: Call, _teller: Teller) -> Answer:
         fresh = {"ttlMs": int(self._list_ttl * 1000), "cacheScope": "public"}
-        members = {"supportedVersions": list(MODERN), **self._about(), **fresh}
+        members = {"supportedVersions": list(MODERN), **self._about(subscribe=self.subscribable), **fresh}
         return self.result(members, call.version)
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self, *, subscribe: bool) -> dict[str, Any]:
         instructions = self._identity.instructions
         told = {} if instructions is None else {"instructions": instructions}
-        return {"capabilities": self.capabilities, **told}
+        if not subscribe:
+            return {"capabilities": self.capabilities, **told}
+        resources = {**self.capabilities.get("resources", {}), "subscribe": True}
+        return {"capabilities": {**self.capabilities, "resources": resources}, **told}

@@ -10,7 +10,8 @@ from events.codes import INTERNAL_ERROR, INVALID_PARAMS
 from mcp_server.calls import Call, CallRefused, Teller
 from mcp_server.features.envelope import Frame
 from mcp_server.features.running import Runner
-from mcp_server.features.signature import Unusable, read_signature, unusable, without_notes
+from mcp_server.features.signature import read_signature, without_notes
+from mcp_server.features.unusable import Unusable, unusable
 
 _MOST: Final = 100  # the specification's bound on the values of one answer
 

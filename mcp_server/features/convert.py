@@ -6,8 +6,8 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 
 import msgspec
 
-from mcp_server.features.schema import type_schema
 from mcp_server.features.signature import Signature, without_notes
+from mcp_server.features.typed import type_schema
 from mcp_server.features.validate import Validator
 
 Convert = Callable[[Any], Any]

@@ -58,12 +58,14 @@ class Envelope:
             return b',"resultType":"complete","_meta":%b}' % to_json({**meta, META_SERVER: self._info})
         return b',"_meta":%b}' % to_json(meta)
 
-    def wrap(self, members: dict[str, Any], version: str) -> bytes:
-        """A whole result; ``members`` has at least one.
+    def wrap(self, members: dict[str, Any], version: str, kind: str = "") -> bytes:
+        """A whole result; ``members`` has at least one. ``kind`` is its ``resultType`` if it is not the complete one.
 
         Raises:
             Unencodable: They have no JSON form.
         """
+        if kind:
+            return to_json({**members, "resultType": kind, "_meta": {META_SERVER: self._info}})
         return to_json(members)[:-1] + self.end(version)
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Literal, TypedDict
 
 from mcp_server.features.content import Annotations
-from mcp_server.features.schema import Schema
+from mcp_server.features.typed import Schema
 
 
 class ToolOptions(TypedDict, total=False):

@@ -14,9 +14,11 @@ from mcp_server.features.encode import Unencodable, to_json
 from mcp_server.features.envelope import Frame
 from mcp_server.features.options import PromptOptions
 from mcp_server.features.results import blocks_of
+from mcp_server.features.rounds import InputNeeded, input_required
 from mcp_server.features.running import Runner
-from mcp_server.features.schema import check_type
-from mcp_server.features.signature import Unusable, read_signature, unusable
+from mcp_server.features.signature import read_signature
+from mcp_server.features.typed import check_type
+from mcp_server.features.unusable import Unusable, unusable
 from mcp_server.features.validate import clip
 
 
@@ -81,7 +83,10 @@ class Prompt:
         Raises:
             CallRefused: The arguments are not those of this prompt.
         """
-        value = await self._runner.run(self._arguments(call.params.get("arguments")), call, teller)
+        try:
+            value = await self._runner.run(self._arguments(call.params.get("arguments")), call, teller)
+        except InputNeeded as needed:
+            return input_required(call, needed, self._frame.envelope)
         messages = b",".join(_message(item) for item in (value if isinstance(value, list | tuple) else [value]))
         said = b'"description":%b,' % to_json(self._description) if self._description else b""
         body = b'{%b"messages":[%b]' % (said, messages)

@@ -13,9 +13,11 @@ from mcp_server.features.convert import text_converter
 from mcp_server.features.encode import to_json
 from mcp_server.features.envelope import Frame
 from mcp_server.features.options import ResourceOptions
+from mcp_server.features.rounds import InputNeeded, input_required
 from mcp_server.features.running import Runner
-from mcp_server.features.schema import check_type
-from mcp_server.features.signature import Unusable, read_signature, unusable
+from mcp_server.features.signature import read_signature
+from mcp_server.features.typed import check_type
+from mcp_server.features.unusable import Unusable, unusable
 from mcp_server.features.uris import UriTemplate
 from mcp_server.features.validate import clip
 from operators.versions import MODERN
@@ -83,7 +85,10 @@ class Resource:
             CallRefused: There is nothing at ``uri``.
         """
         arguments = self._converted(call, uri, variables)
-        value = await self._runner.run(arguments, call, teller)
+        try:
+            value = await self._runner.run(arguments, call, teller)
+        except InputNeeded as needed:
+            return input_required(call, needed, self._frame.envelope)
         contents = self._contents(value, uri)
         if not contents:
             raise not_found(uri, call.version)

@@ -9,7 +9,7 @@ from mcp_server.calls import Answer
 from mcp_server.features.content import Block, Text
 from mcp_server.features.encode import Unencodable, plain_to_json, text_to_json, to_plain
 from mcp_server.features.envelope import Envelope
-from mcp_server.features.schema import Schema
+from mcp_server.features.typed import Schema
 from mcp_server.features.validate import Validator, clip
 from operators.versions import MODERN
 

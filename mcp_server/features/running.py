@@ -83,6 +83,10 @@ class FromThread:
     def chunk(self, payload: bytes) -> None:
         self._hand_over(lambda teller: teller.chunk(payload))
 
+    async def ask(self, _key: str, _method: str, _params: bytes) -> dict[str, Any]:
+        """Refuse: who waits for an answer in a thread keeps it from all others."""
+        raise RuntimeError("only async functions can ask the client: write this one as `async def`")
+
     async def room(self) -> None:
         """Wait for the client. Threads never do: there are few of them, and a result is bounded."""
         if self._teller is not None:

@@ -1,17 +1,12 @@
-"""From types to JSON Schema."""
+"""The JSON Schema of what a function takes."""
 
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-import orjson
 
-from mcp_server.features.signature import Parameter, Signature, Unusable
-
-Schema = dict[str, Any]
-_INTEGER: Final = {"type": "integer"}
-_NUMBER: Final = {"type": "number"}
-_VALUES: Final = frozenset({"default", "enum", "const", "examples"})  # keywords that hold values, not schemas
-_REF: Final = "#/$defs/{name}"
+from mcp_server.features.signature import Parameter, Signature
+from mcp_server.features.typed import Schema, check_type, type_schema
+from mcp_server.features.unusable import Unusable
 
 
 def input_schema(signature: Signature) -> Schema:
@@ -39,47 +34,6 @@ def input_schema(signature: Signature) -> Schema:
     return schema
 
 
-def type_schema(hint: Any) -> Schema:
-    """The schema of a type, its root written out."""
-    (root,), named = msgspec.json.schema_components((hint,), ref_template=_REF)
-    root = dict(root)
-    if reference := root.pop("$ref", None):
-        name = reference.rpartition("/")[2]
-        root = {**named.pop(name), **root}
-        if _refers(root, name) or any(_refers(other, name) for other in named.values()):
-            named[name] = dict(root)
-    if named:
-        root["$defs"] = named
-    return _simplified(root)  # type: ignore[no-any-return]  # what goes in as a dict comes out as one
-
-
-def _simplified(schema: Any) -> Any:
-    """``int | float`` as the ``number`` that it is."""
-    match schema:
-        case {"anyOf": [*choices]} if _INTEGER in choices and _NUMBER in choices:
-            left = [_simplified(choice) for choice in choices if choice != _INTEGER]
-            rest = {key: _simplified(value) for key, value in schema.items() if key != "anyOf"}
-            return {**left[0], **rest} if len(left) == 1 else {"anyOf": left, **rest}
-        case dict():
-            return {key: value if key in _VALUES else _simplified(value) for key, value in schema.items()}
-        case list():
-            return [_simplified(item) for item in schema]
-    return schema
-
-
-def check_type(hint: Any, what: str) -> None:
-    """Make sure that values of this type can be read from JSON.
-
-    Raises:
-        Unusable: They cannot.
-    """
-    try:
-        msgspec.json.schema(hint)
-        msgspec.json.Decoder(hint)
-    except (TypeError, ValueError, NameError) as error:
-        raise Unusable(f"{what} has a type without a JSON form: {str(error).splitlines()[-1]}") from error
-
-
 def _field(parameter: Parameter) -> Any:
     # A factory, because msgspec refuses defaults that could be changed; the function's own default is what counts.
     return msgspec.field(default_factory=lambda: parameter.default)
@@ -90,7 +44,3 @@ def _declare_default(declared: Schema, default: Any) -> None:
         declared["default"] = msgspec.to_builtins(default)
     except (TypeError, ValueError):
         declared.pop("default", None)  # a default that clients cannot write is not for their eyes
-
-
-def _refers(schema: Schema, name: str) -> bool:
-    return orjson.dumps({"$ref": _REF.format(name=name)})[1:-1] in orjson.dumps(schema)

@@ -12,9 +12,9 @@ from mcp_server.features.offer import Offer
 from mcp_server.features.options import PromptOptions, ResourceOptions, ToolOptions
 from mcp_server.features.prompts import Prompt
 from mcp_server.features.resources import Resource
-from mcp_server.features.signature import Unusable
 from mcp_server.features.threads import Threads
 from mcp_server.features.tools import Tool
+from mcp_server.features.unusable import Unusable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -103,7 +103,7 @@ class MCPServer:
 
         def offer(function: F) -> F:
             tool = Tool(_name(name, function), function, options, self._frame)
-            _add(self._offer.tools, tool.name, tool, "tool")
+            self._offer.add("tools", tool.name, tool)
             return function
 
         return offer(name) if callable(name) else offer
@@ -129,8 +129,7 @@ class MCPServer:
 
         def offer(function: F) -> F:
             resource = Resource(uri, _name(name, function), function, options, self._frame)
-            kind = self._offer.templates if resource.uri.names else self._offer.resources
-            _add(kind, uri, resource, "resource")
+            self._offer.add("templates" if resource.uri.names else "resources", uri, resource)
             return function
 
         return offer
@@ -158,7 +157,7 @@ class MCPServer:
 
         def offer(function: F) -> F:
             prompt = Prompt(_name(name, function), function, options, self._frame)
-            _add(self._offer.prompts, prompt.name, prompt, "prompt")
+            self._offer.add("prompts", prompt.name, prompt)
             return function
 
         return offer(name) if callable(name) else offer
@@ -181,30 +180,40 @@ class MCPServer:
             owner = self._offer.prompts.get(of) or self._offer.templates.get(of)
             if owner is None or argument not in owner.choices:
                 raise Unusable(f"there is no prompt or template {of} with an argument {argument}")
-            _add(self._offer.completions, (of, argument), Completion(function, self._frame), "completion")
+            self._offer.add("completions", (of, argument), Completion(function, self._frame))
             return function
 
         return offer
 
+    def remove_tool(self, name: str) -> None:
+        """Offer a tool no more, also while the server runs. A call of it that is under way goes on.
+
+        Raises:
+            KeyError: There is none of that name.
+        """
+        self._offer.remove("tools", name)
+
+    def remove_resource(self, uri: str) -> None:
+        """Offer a resource or a template no more; ``uri`` as it was written. As :meth:`remove_tool`."""
+        self._offer.remove("templates" if uri in self._offer.templates else "resources", uri)
+
+    def remove_prompt(self, name: str) -> None:
+        """Offer a prompt no more. As :meth:`remove_tool`."""
+        self._offer.remove("prompts", name)
+
     def copy(self) -> Self:
-        """The same server; what is added to one from here on is not in the other."""
+        """The same server; what is added to the copy is not in this one."""
         other = copy.copy(self)
         other._offer = self._offer.copy()  # noqa: SLF001 # its own kind
         return other
 
     def adopt(self, other: "MCPServer") -> None:
         """Offer what ``other`` offers: a copy of this server to which something was added."""
-        self._offer = other._offer.copy()  # noqa: SLF001 # its own kind
+        self._offer.become(other._offer)  # noqa: SLF001 # its own kind
 
     def catalogue(self) -> Catalogue:
-        """All that is offered at this moment, ready to answer requests."""
+        """All that is offered, ready to answer requests."""
         return Catalogue(self.identity, self._frame.envelope, self._offer, self._page_size, self._list_ttl)
-
-
-def _add(found: dict[Any, Any], key: Any, value: object, kind: str) -> None:
-    if key in found:
-        raise Unusable(f"there is a {kind} {key} already")
-    found[key] = value
 
 
 def _check(what: str, options: Mapping[str, Any], known: type) -> None:

@@ -2,8 +2,7 @@
 
 import inspect
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
@@ -11,24 +10,7 @@ import msgspec
 
 from mcp_server.context import Context
 from mcp_server.features.docstrings import read_doc
-from mcp_server.features.validate import BadSchema
-
-
-class Unusable(TypeError):
-    """A function that cannot be offered to clients; the text says what to change."""
-
-
-@contextmanager
-def unusable(what: str) -> Iterator[None]:
-    """Name what cannot be used, whoever finds out.
-
-    Raises:
-        Unusable: The problem, with ``what`` in front of it.
-    """
-    try:
-        yield
-    except (Unusable, BadSchema) as error:
-        raise Unusable(f"{what}: {error}") from error
+from mcp_server.features.unusable import Unusable
 
 
 class Parameter(msgspec.Struct, frozen=True):

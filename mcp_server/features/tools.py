@@ -17,9 +17,12 @@ from mcp_server.features.encode import Unencodable
 from mcp_server.features.envelope import Frame
 from mcp_server.features.options import ToolOptions
 from mcp_server.features.results import Result, Results, ToolError, any_blocks, as_object
+from mcp_server.features.rounds import InputNeeded, input_required
 from mcp_server.features.running import Runner
-from mcp_server.features.schema import Schema, check_type, input_schema, type_schema
-from mcp_server.features.signature import Signature, Unusable, read_signature, unusable, without_notes
+from mcp_server.features.schema import input_schema
+from mcp_server.features.signature import Signature, read_signature, without_notes
+from mcp_server.features.typed import Schema, check_type, type_schema
+from mcp_server.features.unusable import Unusable, unusable
 from mcp_server.features.validate import Validator, clip
 from operators.versions import MODERN
 
@@ -53,6 +56,7 @@ class Tool:
             self._runner = Runner(function, signature.context, frame.threads)
             self._output = None if self._runner.streams else _output_schema(signature, options.get("output_schema"))
             self._validator = Validator(self._input)
+            self._envelope = frame.envelope
             self._results = Results(frame.envelope, self._output, frame.result_limit)
         if self._input.get("type") != "object":
             raise Unusable(f"tool {name}: the root of an input schema has the type object")
@@ -111,6 +115,8 @@ class Tool:
             return self._results.of(await runner.run(arguments, call, teller), call.version)
         except CallRefused:
             raise
+        except InputNeeded as needed:
+            return input_required(call, needed, self._envelope)
         except (ToolError, _BadArgument, Unencodable) as error:
             return self._results.error(str(error), call.version)
         except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a tool raises is its result

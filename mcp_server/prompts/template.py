@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 from mcp_server.features.validate import clip
 from mcp_server.prompts.text import NAME, BadText, Text
 

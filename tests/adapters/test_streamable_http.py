@@ -622,10 +622,9 @@ async def test_a_session_that_the_server_ended_is_gone_for_its_client() -> None:
             assert (await served.post(body, {**sent, "Mcp-Method": "tools/list"})).status in (404, 503)
 
 
-async def test_over_http_nothing_can_be_followed() -> None:
+async def test_resources_can_be_followed_in_a_session_over_http() -> None:
     async with serving() as served:
         headers = await served.initialize()
         reply = await served.post(frame(1, "resources/subscribe", {"uri": "notes://a"}), headers)
-        assert (reply.status, reply.code) == (200, codes.INVALID_PARAMS)
-        assert "use a websocket or stdio" in reply.body["error"]["message"]
+        assert (reply.status, reply.body["result"]) == (200, {})
         assert (await served.modern(2, "resources/subscribe", {"uri": "notes://a"})).code == codes.METHOD_NOT_FOUND

@@ -5,17 +5,21 @@ import pytest
 
 from events.decided import (
     ChunkEmitted,
+    ClientAsked,
     ErrorReady,
+    ListChangeEmitted,
     LogEmitted,
     ProgressEmitted,
+    QuestionWithdrawn,
     RequestCancelled,
     ResponseReady,
     StreamEmitted,
+    SubscriptionOpened,
     UpdateEmitted,
 )
 from events.event import Decided, Observed
 from events.frames import CHUNK_META, OUTGOING, error_frame, frame
-from events.observed import MessageLogged, ProgressReported, ResourceChanged
+from events.observed import InputWanted, ListChanged, MessageLogged, ProgressReported, ResourceChanged
 from tests.facts import failed, hit, logged, missed, origin, returned, yielded
 from tests.histories import DECIDED
 
@@ -109,8 +113,8 @@ def test_no_frame_has_a_line_break_in_it() -> None:
 
 
 def test_only_what_a_client_is_to_hear_goes_out() -> None:
-    outgoing = {ResponseReady, ErrorReady, ChunkEmitted, StreamEmitted, ProgressEmitted, LogEmitted, UpdateEmitted}
-    assert outgoing == OUTGOING
+    told = {ChunkEmitted, StreamEmitted, ProgressEmitted, LogEmitted, UpdateEmitted, ListChangeEmitted}
+    assert {ResponseReady, ErrorReady, SubscriptionOpened, ClientAsked, QuestionWithdrawn, *told} == OUTGOING
     assert set(DECIDED) > OUTGOING
     with pytest.raises(KeyError):
         frame(RequestCancelled(origin(1), ""), missed(1))
@@ -131,3 +135,30 @@ def test_a_part_of_a_stream_goes_out_as_it_was_given() -> None:
 def test_the_part_that_ends_a_stream_says_why() -> None:
     body = sent(StreamEmitted(origin(1), "s/1", 3, "error"), failed(1))
     assert body["params"] == {"streamId": "s/1", "index": 3, "isFinal": True, "reason": "error"}
+
+
+def test_a_question_is_a_request_of_ours_with_the_parameters_as_they_are() -> None:
+    sent_ = frame(ClientAsked(origin(1), "ask-1", "k"), InputWanted(origin(1), "k", "roots/list", EXACT))
+    assert EXACT in sent_
+    assert json.loads(sent_)["id"] == "ask-1"
+    assert json.loads(sent_)["method"] == "roots/list"
+    withdrawn = sent(QuestionWithdrawn(origin(1), "ask-1"), returned(1))
+    assert withdrawn["method"] == "notifications/cancelled"
+    assert withdrawn["params"]["requestId"] == "ask-1"
+
+
+@pytest.mark.parametrize("id", [7, "7"])
+def test_what_is_told_on_a_subscription_names_it(id: Any) -> None:
+    meta = {"_meta": {"io.modelcontextprotocol/subscriptionId": id}}
+    opened = sent(SubscriptionOpened(origin(id), ("tools",), ("x://y",)), missed(id))
+    honoured = {"toolsListChanged": True, "resourceSubscriptions": ["x://y"]}
+    assert opened == {
+        "method": "notifications/subscriptions/acknowledged",
+        "params": {"notifications": honoured, **meta},
+    }
+    changed = sent(ListChangeEmitted(origin(id)), ListChanged(origin(None), "tools"))
+    assert changed == {"method": "notifications/tools/list_changed", "params": meta}
+    updated = sent(UpdateEmitted(origin(id)), ResourceChanged(origin(None), "x://y"))
+    assert updated == {"method": "notifications/resources/updated", "params": {"uri": "x://y", **meta}}
+    plain = sent(ListChangeEmitted(origin(None)), ListChanged(origin(None), "prompts"))
+    assert plain == {"method": "notifications/prompts/list_changed", "params": {}}

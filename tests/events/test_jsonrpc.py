@@ -283,7 +283,7 @@ def test_the_bytes_of_a_message_are_kept_as_they_came(raw: bytes) -> None:
 
 @given(st.binary(max_size=200))
 def test_no_bytes_raise(raw: bytes) -> None:
-    assert isinstance(read(raw), MessageMalformed)
+    assert isinstance(read(raw), MessageMalformed | NotificationReceived)  # which Hypothesis finds, given time
 
 
 @given(request_ids, json_values, st.data())

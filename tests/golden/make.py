@@ -12,14 +12,27 @@ from typing import Any, get_type_hints
 from msgspec.structs import replace
 
 from events.event import Decided, Event, Observed, Origin, Step
+from events.jsonrpc import decode
 from events.message import Message
-from events.observed import CacheMissed, Headers, PolicyReplaced, RequestOverflowed, ResourceChanged
+from events.observed import (
+    CacheMissed,
+    Headers,
+    InputBrought,
+    InputWanted,
+    ListChanged,
+    PolicyReplaced,
+    RequestOverflowed,
+    ResourceChanged,
+    SubscriptionEnded,
+)
 from events.record import pack
 from mcp_server import __version__
 from operators.measure import NoMeter
-from operators.policy import Limit, dump
+from operators.policy import Limit, Policy, dump
 from pipeline.chain import chain
 from tests.facts import (
+    MODERN_META,
+    OTHER,
     SESSION,
     cancelled,
     closed,
@@ -93,7 +106,24 @@ HISTORY: tuple[Observed, ...] = (
     ResourceChanged(origin(None, 8.75), "workspace://a.py"),
     request(15, "resources/unsubscribe", {"uri": "workspace://a.py"}, at=8.75),
     PolicyReplaced(origin(None, 8.75), dump(POLICY)),
+    request(16, "tools/call", {"name": "ask"}, at=8.75),
+    permitted(16, at=8.75),
+    InputWanted(origin(16, 8.75), "name", "elicitation/create", b'{"message":"?"}'),
+    read(b'{"jsonrpc":"2.0","id":"ask-1","result":{"action":"accept"}}', at=8.75),
+    InputWanted(origin(16, 8.75), "more", "roots/list", b"{}"),
+    cancelled(16, at=8.75),
+    modern(17, "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, at=8.8),
+    ListChanged(origin(None, 8.8), "tools"),
+    SubscriptionEnded(origin(17, 8.8), "the server stopped"),
     closed(9.0),
+)
+
+TASK: tuple[Observed, ...] = (
+    opened(1.0, OTHER, transport="task"),
+    decode(frame(1, "tools/call", {"name": "t", "_meta": MODERN_META}), OTHER, 1.0),
+    InputWanted(Origin(OTHER, 1, 1.0), "name", "elicitation/create", b'{"message":"?"}'),
+    InputBrought(Origin(OTHER, 1, 1.5), "name", b'{"action":"accept"}'),
+    closed(9.0, OTHER),
 )
 
 
@@ -102,6 +132,7 @@ def lines() -> Iterator[str]:
     steps = steps_of(chain(FULL_POLICY, NoMeter()), *HISTORY)
     for version, start in enumerate(range(0, len(steps), 5), 1):
         yield line(SESSION, version, steps[start : start + 5])
+    yield line(OTHER, 1, steps_of(chain(Policy(), NoMeter()), *TASK))
     for kind in EVENTS:
         yield line(kind.__name__, 1, [example(kind)])
 
@@ -132,6 +163,7 @@ def _value(name: str, hint: Any) -> Any:
         Headers | None: Headers("version", "method", "name"),
         dict[str, object] | None: {name: [number, number + 0.5, None, True, name]},
         tuple[tuple[str, str], ...]: ((name, "one"), (name, "two")),
+        tuple[str, ...]: (name, "one", "two"),
         tuple[float, ...]: (number + 0.5, float(number)),
     }
     return known[hint]

@@ -6,13 +6,16 @@ from typing import Any
 
 from mcp_types import methods
 
-from mcp_server.calls import Call
+from adapters.keys import Keys
+from adapters.seal import Seal
+from mcp_server.calls import Call, Lent
 from mcp_server.features.server import MCPServer
 from mcp_server.performance import ConnectionPool
 from operators.versions import LATEST_LEGACY, MODERN
 
 NEW = MODERN[0]
 OLD = LATEST_LEGACY
+STATES = Seal(Keys(b"s" * 32), "states")
 SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
@@ -27,6 +30,8 @@ class Heard:
         self.progressed: list[tuple[float, float | None, str]] = []
         self.logged: list[tuple[str, str, Any]] = []
         self.chunks: list[Any] = []
+        self.asked: list[tuple[str, str, Any]] = []
+        self.answers: list[dict[str, Any]] = []
         self.reads = asyncio.Event()
         self.reads.set()
 
@@ -39,6 +44,11 @@ class Heard:
     def chunk(self, payload: bytes) -> None:
         self.chunks.append(json.loads(payload))
 
+    async def ask(self, key: str, method: str, params: bytes) -> dict[str, Any]:
+        """Give the next answer."""
+        self.asked.append((key, method, json.loads(params)))
+        return self.answers.pop(0)
+
     async def room(self) -> None:
         await asyncio.sleep(0)
         await self.reads.wait()
@@ -50,7 +60,7 @@ def call(
     version: str = NEW,
     database: ConnectionPool | None = None,
 ) -> Call:
-    return Call(SESSION, 1, "alice", method, params or {}, version, database)
+    return Call(SESSION, 1, "alice", method, params or {}, version, 100.0, Lent(database, STATES))
 
 
 async def ask(

@@ -29,8 +29,10 @@ class Caller:
     """
 
     principal = "alice"
+    transport = "websocket"
 
     def __init__(self) -> None:
+        self.capabilities: dict[str, Any] = {"roots": {}}
         self.recorded: list[tuple[Observed, asyncio.Future[bool]]] = []
         self.reads = asyncio.Event()
         self.reads.set()
@@ -93,7 +95,10 @@ async def test_a_call_knows_what_was_asked_and_by_whom() -> None:
     desk.begin("a")
     await desk.turns()
     (call,) = seen
-    assert call == Call(SESSION, "a", "alice", "tools/call", {"name": "echo", "x": 1}, "2026-07-28")
+    params = {"name": "echo", "x": 1}
+    lent = desk.calls.lent
+    roots: dict[str, Any] = {"roots": {}}
+    assert call == Call(SESSION, "a", "alice", "tools/call", params, "2026-07-28", 100.0, lent, "websocket", roots)
 
 
 async def test_what_came_of_a_call_is_told_once_and_with_its_time() -> None:

@@ -46,4 +46,4 @@ async def test_resources_can_be_followed_where_a_workspace_is_watched(
         await catalogue.answer(call(*asked), Heard()) for asked in (("initialize", hello, OLD), ("server/discover",))
     ]
     legacy, modern = (json.loads(answer.payload)["capabilities"].get("resources", {}) for answer in answers)
-    assert (legacy.get("subscribe"), modern.get("subscribe")) == (told, None)
+    assert (legacy.get("subscribe"), modern.get("subscribe")) == (told, told)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from events.codes import METHOD_NOT_FOUND
@@ -6,6 +8,8 @@ from mcp_server.features.server import MCPServer
 from operators.policy import CacheRule
 from operators.versions import LEGACY, MODERN
 from tests.mcp_server.asking import NEW, OLD, Heard, ask, call
+
+LISTED = {"listChanged": True}
 
 
 def full() -> MCPServer:
@@ -24,7 +28,7 @@ def full() -> MCPServer:
 async def test_the_handshake_of_the_older_era(version: str) -> None:
     assert await ask(full(), "initialize", {"protocolVersion": "whatever"}, version) == {
         "protocolVersion": version,
-        "capabilities": {"logging": {}, "tools": {}, "resources": {}, "prompts": {}},
+        "capabilities": {"logging": {}, "tools": LISTED, "resources": LISTED, "prompts": LISTED},
         "instructions": "Be kind.",
         "serverInfo": {
             "name": "shop",
@@ -39,7 +43,7 @@ async def test_the_discovery_of_the_newer_era() -> None:
     found = await ask(full(), "server/discover")
     assert found["supportedVersions"] == list(MODERN)
     assert found["instructions"] == "Be kind."
-    assert found["capabilities"] == {"logging": {}, "tools": {}, "resources": {}, "prompts": {}}
+    assert found["capabilities"] == {"logging": {}, "tools": LISTED, "resources": LISTED, "prompts": LISTED}
     assert (found["ttlMs"], found["cacheScope"], found["resultType"]) == (300_000, "public", "complete")
     assert found["_meta"]["io.modelcontextprotocol/serverInfo"]["name"] == "shop"
 
@@ -48,13 +52,13 @@ async def test_only_what_exists_is_advertised() -> None:
     assert (await ask(MCPServer("bare"), "server/discover"))["capabilities"] == {"logging": {}}
     server = MCPServer("templates")
     server.resource("x://{y}", "x")(lambda y: y)
-    assert (await ask(server, "server/discover"))["capabilities"] == {"logging": {}, "resources": {}}
+    assert (await ask(server, "server/discover"))["capabilities"] == {"logging": {}, "resources": LISTED}
     server.prompt("p")(lambda a: a)
     server.completion("p", "a")(lambda typed: [])
     assert (await ask(server, "server/discover"))["capabilities"] == {
         "logging": {},
-        "resources": {},
-        "prompts": {},
+        "resources": LISTED,
+        "prompts": LISTED,
         "completions": {},
     }
 
@@ -96,9 +100,24 @@ def test_all_but_tools_act_on_nothing() -> None:
     }
 
 
-async def test_a_catalogue_is_fixed_when_it_is_made() -> None:
+async def test_what_is_added_or_removed_counts_at_once() -> None:
     server = full()
-    catalogue = server.catalogue()
+    catalogue, copied = server.catalogue(), server.copy()
     server.tool("late")(lambda: "")
+
+    async def names() -> list[str]:
+        answer = await catalogue.answer(call("tools/list"), Heard())
+        return [tool["name"] for tool in json.loads(answer.payload)["tools"]]
+
+    assert "late" in await names()
+    assert "late" in str(await ask(copied, "tools/list"))
+    await catalogue.answer(call("tools/call", {"name": "late"}), Heard())
+    server.remove_tool("late")
+    assert "late" not in await names()
+    assert "late" not in str(await ask(copied, "tools/list"))
     with pytest.raises(CallRefused, match="unknown tool: late"):
         await catalogue.answer(call("tools/call", {"name": "late"}), Heard())
+    copied.tool("own")(lambda: "")
+    assert "own" not in await names()
+    with pytest.raises(KeyError):
+        server.remove_tool("late")

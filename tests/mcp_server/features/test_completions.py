@@ -8,7 +8,7 @@ from events.codes import INTERNAL_ERROR, INVALID_PARAMS, RESOURCE_NOT_FOUND
 from mcp_server.calls import CallRefused
 from mcp_server.context import Context
 from mcp_server.features.server import MCPServer
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 from tests.mcp_server.asking import NEW, OLD, ask
 
 

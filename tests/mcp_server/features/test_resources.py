@@ -9,7 +9,7 @@ from mcp_server.calls import CallRefused
 from mcp_server.context import Context
 from mcp_server.features.content import Annotations, Contents
 from mcp_server.features.server import MCPServer
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 from tests.mcp_server.asking import NEW, OLD, ask
 
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
 from mcp_server.features.convert import converters
-from mcp_server.features.schema import input_schema, type_schema
+from mcp_server.features.schema import input_schema
 from mcp_server.features.signature import read_signature
+from mcp_server.features.typed import type_schema
 from mcp_server.features.validate import BadSchema, Validator
 
 

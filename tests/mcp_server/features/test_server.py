@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from mcp_server.features.server import MCPServer
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 from tests.mcp_server.asking import ask
 
 

@@ -14,7 +14,7 @@ from mcp_server.calls import CallRefused
 from mcp_server.context import Context
 from mcp_server.features.results import ToolError
 from mcp_server.features.server import MCPServer
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 from tests.mcp_server.asking import NEW, OLD, ask, text_of, use
 
 

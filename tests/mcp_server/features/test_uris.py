@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 from mcp_server.features.uris import UriTemplate
 
 

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from mcp_server.features.server import MCPServer
-from mcp_server.features.signature import Unusable
+from mcp_server.features.unusable import Unusable
 from mcp_server.plugins import Loaded, Plugin, Workspace, load_plugins
 from tests.mcp_server.asking import ask
 from tests.mcp_server.plugins.samples import told
