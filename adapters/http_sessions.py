@@ -1,14 +1,16 @@
 """The sessions that live over HTTP: by handle, by trace, by client on a connection."""
 
 import asyncio
-import secrets
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeAlias, cast
 
 from aiohttp import web
 
 from adapters.http_exchange import HttpOutlet
 from adapters.listener import Connection
-from adapters.sessions import Gate, Session
+from adapters.seal import Broken, Seal
+from adapters.sessions import Gate, Outlet, Session
+from events.event import RequestId, SessionId
 from events.message import Message
 from operators.authorize import ANONYMOUS
 from operators.versions import META_CLIENT
@@ -22,18 +24,27 @@ MOST_CLIENTS: Final = 64
 _CLIENT: Final = META_CLIENT.encode()
 
 
+Counts: TypeAlias = dict[RequestId | None, int]
+Restore: TypeAlias = Callable[[SessionId, str, float, Callable[[Counts], Outlet]], Awaitable[Session | None]]
+
+
 class HttpSessions:
     """Opens sessions, and finds them again.
 
     Args:
         idle: Seconds after which a session that is not used is closed.
+        handles: Seals the ids of sessions into the handles that clients know them by.
+        restore: Takes up again a session of before a restart: from its id, its principal, the seconds after which an
+            unused one is over, and what makes its way out.
 
     Attributes:
         idle: As given; may be changed.
         legacy: The sessions that a handshake has begun, by handle.
     """
 
-    def __init__(self, gate: Gate, idle: float) -> None:
+    def __init__(self, gate: Gate, idle: float, handles: Seal, restore: Restore) -> None:
+        self._handles = handles
+        self._restore = restore
         self.legacy: dict[str, Session] = {}
         self._traces: dict[str, Session] = {}
         self._gate = gate
@@ -42,16 +53,45 @@ class HttpSessions:
 
     def open(self, request: web.BaseRequest, trace: str = "") -> Session:
         """Begin a session."""
-        outlet = HttpOutlet(self._loop, self._loop.time())
-        return self._gate.open("http", request.remote or "", ANONYMOUS, outlet, trace)
+        return self._gate.open("http", request.remote or "", ANONYMOUS, self._outlet(), trace)
 
     def keep(self, session: Session) -> str:
         """Make a handle by which the client names the session from now on; empty when there are too many."""
         if len(self.legacy) >= MOST_SESSIONS:
             return ""
-        token = secrets.token_urlsafe(24)
+        token = self._handles.close(session.id.encode(), session.principal)
+        cast(HttpOutlet, session.outlet).counts = {}
         self.legacy[token] = session
         return token
+
+    def known(self, token: str, principal: str) -> Session | None:
+        """The open session of ``principal`` that a handle names, if it is at hand."""
+        session = self.legacy.get(token)
+        return session if session is not None and not session.closed and session.principal == principal else None
+
+    async def find(self, token: str, principal: str) -> Session | None:
+        """The session of ``principal`` that a handle names, also one of before a restart.
+
+        A handle that is unknown and one that is somebody else's are the same.
+        """
+        try:
+            id = self._handles.open(token, principal).decode()
+        except Broken:
+            return None
+        if token in self.legacy:
+            return self.known(token, principal)
+        if len(self.legacy) >= MOST_SESSIONS:
+            return None
+        session = await self._restore(id, principal, self.idle, self._outlet)
+        if session is None or session.closed:
+            return None
+        self.legacy[token] = session
+        return session
+
+    def _outlet(self, counts: Counts | None = None) -> HttpOutlet:
+        outlet = HttpOutlet(self._loop, self._loop.time())
+        outlet.counts = counts
+        return outlet
 
     def end(self, token: str, reason: str) -> bool:
         """Close a session by its handle; says whether there was one."""
@@ -86,7 +126,7 @@ class HttpSessions:
         for sessions in (self.legacy, self._traces):
             for key, session in list(sessions.items()):
                 outlet = session.outlet
-                if isinstance(outlet, HttpOutlet) and outlet.used < late and not session.pending:
+                if isinstance(outlet, HttpOutlet) and outlet.used < late and not (session.pending or outlet.exchanges):
                     del sessions[key]
                     session.close("nobody used it")
 

@@ -33,10 +33,14 @@ class PrometheusMeter:
 
     Args:
         gauges: For each metric its help and what reads it.
+
+    Attributes:
+        muted: Whether what is told was counted before, by a server that ran before this one.
     """
 
     def __init__(self, gauges: dict[str, tuple[str, Callable[[], float]]]) -> None:
         self._gauges = gauges
+        self.muted = False
         self._requests: dict[tuple[str, str, str], int] = {}
         self._methods = {"", *LEGACY_METHODS, *MODERN_METHODS}
         self._names: set[tuple[str, str]] = set()
@@ -48,6 +52,8 @@ class PrometheusMeter:
 
     def answered(self, method: str, name: str, outcome: str, seconds: float) -> None:
         """A request ended after ``seconds``."""
+        if self.muted:
+            return
         if method not in self._methods:
             if outcome in _ANSWERED and len(self._methods) < MOST_METHODS:
                 self._methods.add(method)
@@ -67,11 +73,15 @@ class PrometheusMeter:
 
     def failed(self, code: int) -> None:
         """A request was answered with an error."""
+        if self.muted:
+            return
         known = code if code in NAMES else 0  # a tool may choose any
         self._errors[known] = self._errors.get(known, 0) + 1
 
     def emitted(self, kind: str) -> None:
         """A part of a result, a progress report or a log message went to a client."""
+        if self.muted:
+            return
         self._sent[kind] = self._sent.get(kind, 0) + 1
 
     def sessions(self, change: int) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from reactivex.abc import DisposableBase
@@ -59,8 +59,43 @@ class Outlet(Protocol):
     async def room(self, request: RequestId | None) -> None:
         """Wait until the client has taken what it was sent of ``request``, if more waits than :data:`HIGH_WATER`."""
 
+    def release(self, request: RequestId | None, decision: Decided) -> None:
+        """End the stream on which ``request`` is answered, where there is one: its client fetches the rest."""
+
     def close(self, reason: str) -> None:
         """Send what was delivered, then end the connection."""
+
+
+class Past(NamedTuple):
+    """A session as the log has it.
+
+    Attributes:
+        opened: How it began.
+        facts: All that came, in order.
+        version: Of its newest record.
+        policy: The policy that it followed at the end, as canonical JSON.
+        at: When something came last, in seconds since the epoch.
+        agreed: Whether it had a handshake.
+        capabilities: What its client can do.
+        follows: The resources of which it is to hear.
+        pending: The requests that were owed an answer.
+        begun: Those of them whose call had begun.
+        sent: The messages so far on the streams that go on: those of pending requests, and that of none.
+        closed: Whether it is over.
+    """
+
+    opened: SessionOpened
+    facts: list[Observed]
+    version: int
+    policy: bytes
+    at: float
+    agreed: bool
+    capabilities: dict[str, Any]
+    follows: frozenset[str]
+    pending: dict[RequestId, Message]
+    begun: frozenset[RequestId]
+    sent: dict[RequestId | None, int]
+    closed: bool
 
 
 class Session:
@@ -276,6 +311,21 @@ class Gate:
         self._policy = policy
         for session in list(self.sessions.values()):
             session.push(PolicyReplaced(Origin(session.id, None, self.clock()), policy))
+
+    def restore(self, past: Past, outlet: Outlet) -> Session:
+        """Go on with a session of before a restart: what it was owed is owed again."""
+        opened = past.opened
+        session = Session(self, opened.origin.session, opened.transport, opened.peer, opened.principal, outlet)
+        session.agreed, session.capabilities, session.follows = past.agreed, past.capabilities, past.follows
+        session.pending.update(past.pending)
+        self.in_flight += len(past.pending)
+        self.sessions[session.id] = session
+        return session
+
+    def catch_up(self, session: Session, policy: bytes) -> None:
+        """Have a session follow the policy in force, if it followed ``policy`` and that is another."""
+        if policy != self._policy:
+            session.push(PolicyReplaced(Origin(session.id, None, self.clock()), self._policy))
 
     def changed(self, is_concerned: Callable[[str], bool]) -> None:
         """Tell each session which of the resources that it follows have changed; ``is_concerned`` knows by the URI."""

@@ -64,6 +64,9 @@ class PipeOutlet:
         if self.waiting > HIGH_WATER:
             await self._flushed.wait()
 
+    def release(self, _request: RequestId | None, _decision: Decided) -> None:
+        """There is one channel, and it stays."""
+
     def close(self, reason: str) -> None:
         """The pipe closes with the process."""
 

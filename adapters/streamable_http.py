@@ -5,18 +5,21 @@ once it has something to tell before its answer; until then the status is still 
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from typing import Final, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias, cast
 
 from aiohttp import StreamReader, hdrs, web
 
+from adapters.event_ids import EventId, event_id
 from adapters.http_answers import SESSION_HEADER, answer, unacceptable
-from adapters.http_exchange import Exchange, HttpOutlet
-from adapters.http_sessions import HttpSessions
+from adapters.http_exchange import Exchange, HttpOutlet, Item
+from adapters.http_sessions import HttpSessions, Restore
 from adapters.listener import READ_LIMIT, Connection, plain
+from adapters.seal import Seal
 from adapters.sessions import ENDING, Gate, Session
 from events import codes
-from events.event import Decided, Observed
+from events.decided import StreamReleased
+from events.event import Observed, RequestId, SessionId
 from events.observed import (
     CancelReceived,
     Headers,
@@ -26,6 +29,7 @@ from events.observed import (
     RequestReceived,
     ResponseReceived,
 )
+from operators.authorize import ANONYMOUS
 from operators.era import is_modern
 from operators.versions import LEGACY
 
@@ -38,6 +42,18 @@ _HOMELESS: Final = "this belongs to a session, and none is named: send Mcp-Sessi
 _VERSION: Final = "MCP-Protocol-Version"
 _METHOD: Final = "Mcp-Method"
 _NAME: Final = "Mcp-Name"
+_LAST: Final = "Last-Event-ID"
+
+_POLLED: Final = frozenset({"2025-11-25"})
+"""The versions in which a stream may begin with an event that holds nothing, and break off."""
+
+_RETRY: Final = 1000
+"""Milliseconds after which a client may come back when a stream broke off."""
+
+_PAUSE: Final = 0.05
+_TRIES: Final = 100
+
+History: TypeAlias = Callable[[SessionId, RequestId | None], list[bytes]]
 
 _STREAM: Final = {"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
@@ -47,11 +63,14 @@ class HttpEndpoint:
 
     Args:
         idle: Seconds after which a legacy session that is not used is closed.
+        handles: See :class:`HttpSessions`; so is ``restore``.
+        history: The messages that were sent on the stream of a request, or on that of none; it reads the log.
     """
 
-    def __init__(self, gate: Gate, idle: float) -> None:
+    def __init__(self, gate: Gate, idle: float, handles: Seal, restore: Restore, history: History) -> None:
         self._gate = gate
-        self.sessions = HttpSessions(gate, idle)
+        self._history = history
+        self.sessions = HttpSessions(gate, idle, handles, restore)
         self._open_exchanges: set[Exchange] = set()
         self._now = asyncio.get_running_loop().time
 
@@ -60,10 +79,70 @@ class HttpEndpoint:
         return self._post(request, connection) if request.method == "POST" else self._without_message(request)
 
     async def _without_message(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method == "DELETE" and (token := request.headers.get(SESSION_HEADER)):
-            ended = self.sessions.end(token, "the client ended it")
-            return web.Response(status=204) if ended else plain(404, "there is no such session")
-        return plain(405, "send messages with POST", {"Allow": "POST"})
+        token = request.headers.get(SESSION_HEADER)
+        if token is None or request.method not in ("GET", "DELETE"):
+            return plain(405, "send messages with POST", {"Allow": "POST"})
+        session = await self.sessions.find(token, ANONYMOUS)
+        if session is None:
+            return plain(404, "there is no such session")
+        if request.method == "GET":
+            return await self._listen(request, session)
+        self.sessions.end(token, "the client ended it")
+        return web.Response(status=204)
+
+    async def _listen(self, request: web.BaseRequest, session: Session) -> web.StreamResponse:
+        """The stream of what belongs to no request, or the rest of one that broke off (2025-11-25, transports)."""
+        accept = request.headers.get(hdrs.ACCEPT, "*/*").lower()
+        if "text/event-stream" not in accept and "*/*" not in accept:
+            return plain(406, "the Accept header must list text/event-stream")
+        last = request.headers.get(_LAST)
+        place = EventId(None, -1) if last is None else event_id(last)
+        if place is None:
+            return plain(400, f"{_LAST} names no event of this session")
+        outlet = cast(HttpOutlet, session.outlet)
+        outlet.used = self._now()
+        # First this: what goes out from here on comes to the exchange, and what went out before is in the log.
+        going_on = place.request is None or place.request in session.pending
+        exchange = outlet.listen(place.request) if going_on else None
+        try:
+            return await self._resume(request, session, place, exchange)
+        except ConnectionError:
+            return web.Response()  # nobody will read it
+        finally:
+            if exchange is not None:
+                outlet.leave(place.request, exchange)
+                self._open_exchanges.discard(exchange)
+
+    async def _resume(
+        self, request: web.BaseRequest, session: Session, place: EventId, exchange: Exchange | None
+    ) -> web.StreamResponse:
+        counts = cast(HttpOutlet, session.outlet).counts or {}
+        sent, missed = counts.get(place.request, 0), []
+        if place.number >= 0:
+            missed = await self._recorded(session, place.request, sent if exchange is not None else 0)
+            if place.number > len(missed) or (exchange is None and not missed):
+                return plain(400, f"{_LAST} names an event that was never sent")
+        response = web.StreamResponse(headers=_STREAM)
+        await response.prepare(request)
+        upto = sent if exchange is not None else len(missed)
+        for number, frame in enumerate(missed[:upto], 1):
+            if number > place.number:
+                await response.write(_event(EventId(place.request, number), frame))
+        if exchange is None:
+            await response.write_eof()
+            return response
+        self._open_exchanges.add(exchange)
+        return await self._tell(response, exchange, place.request, await exchange.get())
+
+    async def _recorded(self, session: Session, request: RequestId | None, least: int) -> list[bytes]:
+        """What was sent on a stream; with ``async`` durability the last of it may still be on its way to the log."""
+        found = await asyncio.to_thread(self._history, session.id, request)
+        for _ in range(_TRIES):
+            if len(found) >= least:
+                break
+            await asyncio.sleep(_PAUSE)
+            found = await asyncio.to_thread(self._history, session.id, request)
+        return found
 
     def sweep(self) -> None:
         """Close what nobody uses, and give a sign of life where all is silent. To be called every second or so."""
@@ -90,8 +169,8 @@ class HttpEndpoint:
             session = self.sessions.stateless(request, connection, raw)
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
         if token := head.get(SESSION_HEADER):
-            legacy = self.sessions.legacy.get(token)
-            if legacy is None or legacy.closed:
+            legacy = self.sessions.known(token, ANONYMOUS) or await self.sessions.find(token, ANONYMOUS)
+            if legacy is None:
                 return await self._unknown(request, raw)
             return await self._exchange(request, legacy, legacy.read(raw, headers), modern=False)
         return await self._first(request, raw, headers)
@@ -168,9 +247,10 @@ class HttpEndpoint:
         self._open_exchanges.add(exchange)
         session.push(fact)
         try:
-            decision, frame = await exchange.get()
+            item = await exchange.get()
+            decision, frame, _ = item
             if type(decision) not in ENDING:
-                return await self._stream(request, exchange, decision, frame)
+                return await self._stream(request, session, fact.origin.request, exchange, item)
         except asyncio.CancelledError:
             self._left(session, fact, modern=modern)
             raise
@@ -189,19 +269,32 @@ class HttpEndpoint:
         return plain(400, problem) if problem else web.Response(status=202)
 
     async def _stream(
-        self, request: web.BaseRequest, exchange: Exchange, decision: Decided | None, frame: bytes
+        self, request: web.BaseRequest, session: Session, id: RequestId | None, exchange: Exchange, item: Item
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers=_STREAM)
         await response.prepare(request)
+        if cast(HttpOutlet, session.outlet).counts is not None and request.headers.get(_VERSION) in _POLLED:
+            # So that the client knows the stream, should it break off before anything else came.
+            await response.write(b"id: %b\nretry: %d\ndata: \n\n" % (str(EventId(id, 0)).encode(), _RETRY))
+        return await self._tell(response, exchange, id, item)
+
+    async def _tell(
+        self, response: web.StreamResponse, exchange: Exchange, id: RequestId | None, item: Item
+    ) -> web.StreamResponse:
+        """Write what comes, until the answer, or until the stream is let go of."""
         while True:
+            decision, frame, number = item
             if decision is None:
                 await response.write(b":\n\n")
             elif frame:
-                await response.write(b"event: message\ndata: %b\n\n" % frame)
+                await response.write(_event(EventId(id, number) if number else None, frame))
+            elif isinstance(decision, StreamReleased):
+                await response.write(b"retry: %d\n\n" % max(0, int(decision.retry * 1000)))
+                break
             if type(decision) in ENDING:
                 break
             exchange.since = self._now()
-            decision, frame = await exchange.get()
+            item = await exchange.get()
         await response.write_eof()
         return response
 
@@ -211,6 +304,11 @@ class HttpEndpoint:
         request = fact.origin.request
         if modern and request is not None:
             session.leave(request)
+
+
+def _event(id: EventId | None, frame: bytes) -> bytes:
+    named = b"" if id is None else b"id: %b\n" % str(id).encode()
+    return b"%bevent: message\ndata: %b\n\n" % (named, frame)
 
 
 def _text(sent: Sequence[str]) -> str | None:

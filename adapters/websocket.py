@@ -60,6 +60,9 @@ class SocketOutlet:
         if self._task is not None:
             await asyncio.wait({self._task})
 
+    def release(self, _request: RequestId | None, _decision: Decided) -> None:
+        """There is one channel, and it stays."""
+
     def close(self, reason: str) -> None:
         """Send what waits, then close."""
         self.ended = self.ended or reason

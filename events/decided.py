@@ -151,6 +151,12 @@ class ListChangeEmitted(Decided, frozen=True, gc=False):
     """The client is told that a list has changed, which the fact names; on a subscription if it has a request."""
 
 
+class StreamReleased(Decided, frozen=True, gc=False):
+    """The stream of a request ends before its answer, which the client may fetch after ``retry`` seconds."""
+
+    retry: float
+
+
 class ProgressEmitted(Decided, frozen=True, gc=False):
     """A progress report goes to the client under its progress token."""
 

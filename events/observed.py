@@ -266,3 +266,23 @@ class InputBrought(Observed, frozen=True, gc=False):
 
     key: str
     payload: bytes
+
+
+class StreamLeft(Observed, frozen=True, gc=False):
+    """A call lets go of the stream that its answer was to come on: the client is to fetch the rest on another.
+
+    Attributes:
+        retry: Seconds after which it may try.
+    """
+
+    retry: float
+
+
+class Interrupted(Observed, frozen=True, gc=False):
+    """The server was stopped or killed while it owed an answer to ``origin.request``, and has started again.
+
+    Attributes:
+        begun: Whether the call had begun: then it may have done part of its work.
+    """
+
+    begun: bool

@@ -4,7 +4,7 @@ from typing import Final
 
 from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed
-from events.observed import CacheHit, CallFailed, CallReturned, PermitRefused
+from events.observed import CacheHit, CallFailed, CallReturned, Interrupted, PermitRefused
 
 OK: Final = "ok"
 CACHED: Final = "cached"
@@ -31,5 +31,5 @@ def outcome(decision: Decided, fact: Observed | None) -> str | None:
     if kind is ErrorReady:
         if type(fact) is PermitRefused:
             return THROTTLED
-        return ERROR if type(fact) is CallFailed else REJECTED
+        return ERROR if type(fact) in (CallFailed, Interrupted) else REJECTED
     return CANCELLED if kind is RequestCancelled else None

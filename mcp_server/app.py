@@ -27,6 +27,7 @@ from mcp_server.features.catalogue import Catalogue
 from mcp_server.operations import Operations
 from mcp_server.production.event_lines import EventLines
 from mcp_server.production.log_setup import lost as lines_lost
+from mcp_server.rehydrate import Rehydrator
 from mcp_server.running import Calls
 from mcp_server.shared import Shared, in_memory
 from mcp_server.stores import reading
@@ -56,6 +57,9 @@ class App:
         calls: The calls that are under way.
         meter: The figures.
         operations: What those who run the server ask of it.
+        keys: What texts for clients are sealed with.
+        open_log: Opens the log for reading.
+        rehydrator: Takes up again the sessions of before a restart.
         stopping: Set when the server is to stop, whatever the reason.
         failure: Why the log failed; None while all is well.
     """
@@ -129,9 +133,12 @@ class App:
         self.operations = Operations(self, measured, projector, failed_plugins)
         self._at_end: list[Callable[[], Awaitable[None]]] = []
         handlers = self.operations.handlers(offer)
-        running = Running(self.gate, handlers, partial(reading, settings.store, log), self._at_end.append)
+        self.open_log = partial(reading, settings.store, log)
+        running = Running(self.gate, handlers, self.open_log, self._at_end.append)
+        self.rehydrator = Rehydrator(self.gate, self.journal, ingress, self.meter, self.open_log, dump(policy))
         served = extended(settings, offer, running)
-        lent = Lent(states=Seal(keys or Keys(new_secret()), "states"))
+        self.keys = keys or Keys(new_secret())
+        lent = Lent(states=Seal(self.keys, "states"))
         self.calls = Calls(served, ingress, self.clock, settings.call_timeout, lent)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
         self._event_lines = EventLines(self.journal.recorded)

@@ -123,6 +123,9 @@ class Teller(Protocol):
     def chunk(self, payload: bytes) -> None:
         """A part of the result; ``payload`` is the JSON of one content block."""
 
+    def release(self, retry: float) -> None:
+        """Let go of the stream that the answer was to come on; the client may fetch it after ``retry`` seconds."""
+
     async def ask(self, key: str, method: str, params: bytes, /) -> dict[str, Any]:
         """Ask the client with a request of ours; the result of its response.
 

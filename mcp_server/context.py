@@ -198,6 +198,19 @@ class Context:
         ]
         return dict(zip(questions, await asyncio.gather(*asked), strict=True))
 
+    def close_stream(self, retry: float = 1.0) -> Awaitable[None]:
+        """Let go of the connection that waits for this call; the client fetches the rest when it is there.
+
+        For calls that take long, with clients in sessions of 2025-11-25 over HTTP; for others it does nothing. (MCP
+        2025-11-25, basic/transports: the server may end a stream that can be resumed.)
+
+        Args:
+            retry: Seconds after which the client may try.
+        """
+        if self._teller is not None:
+            self._teller.release(_number(retry))
+        return _Told(self._teller)
+
     def progress(self, progress: float, total: float | None = None, message: str = "") -> Awaitable[None]:
         """Tell how far the call is, in a unit of your own; ``total`` None means that the end is not known.
 

@@ -22,6 +22,7 @@ from events.decided import (
     ResourceUnfollowed,
     SessionAgreed,
     StageFailed,
+    StreamReleased,
     SubscriptionOpened,
 )
 from events.event import Decided, Observed, Step
@@ -63,6 +64,7 @@ class Effects:
             InputGiven: self._give,
             **dict.fromkeys(OUTGOING, self._send),
             SubscriptionOpened: self._listen,
+            StreamReleased: self._release_stream,
         }
 
     def watch(self, journal: Journal, durability: Durability) -> None:
@@ -163,6 +165,10 @@ class Effects:
         if session := self._gate.sessions.get(decision.origin.session):
             session.listen(decision.origin.request, (*decision.kinds, *decision.uris))
         self._send(decision, fact)
+
+    def _release_stream(self, decision: StreamReleased, _fact: Observed) -> None:
+        if session := self._gate.sessions.get(decision.origin.session):
+            session.outlet.release(decision.origin.request, decision)
 
     def _give(self, decision: InputGiven, fact: Observed) -> None:
         self._calls.give((decision.origin.session, decision.origin.request), decision.key, fact)

@@ -18,6 +18,7 @@ from events.observed import (
     MessageLogged,
     ProgressReported,
     ResponseReceived,
+    StreamLeft,
 )
 from mcp_server.calls import Answer, AskRefused, Call, CallRefused, Lent, Teller
 from mcp_server.runners import Job, Runners
@@ -89,6 +90,10 @@ class Report:
     def chunk(self, payload: bytes) -> None:
         """A part of the result."""
         self._tell(CallYielded(self._calls.origin(self._key), payload))
+
+    def release(self, retry: float) -> None:
+        """Let go of the stream."""
+        self._tell(StreamLeft(self._calls.origin(self._key), retry))
 
     async def ask(self, key: str, method: str, params: bytes) -> dict[str, Any]:
         """Ask the client, and wait for its answer."""

@@ -17,6 +17,7 @@ import structlog
 from adapters.audit_projector import Projector, start_projector
 from adapters.guard import Guard
 from adapters.listener import Listener, bound
+from adapters.seal import Seal
 from adapters.stdio import stdio
 from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
@@ -25,6 +26,7 @@ from mcp_server.app import App
 from mcp_server.config import Settings, SettingsError
 from mcp_server.database import pool_of
 from mcp_server.offering import Offered
+from mcp_server.past import sent_on
 from mcp_server.performance.memory_optimizer import memory_optimizer
 from mcp_server.performance.memory_readings import MEBIBYTE
 from mcp_server.production.health_checks import DatabaseCheck, MemoryCheck, PromptsCheck
@@ -49,7 +51,9 @@ class CannotListen(Exception):
 async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     """Open the network side of ``app`` on sockets that are bound; yields the port."""
     settings = app.settings
-    http = HttpEndpoint(app.gate, settings.session_idle)
+    handles = Seal(app.keys, "sessions")
+    history = partial(sent_on, app.open_log)
+    http = HttpEndpoint(app.gate, settings.session_idle, handles, app.rehydrator.restore, history)
     websocket = WebSocketEndpoint(app.gate, settings.connection_window, settings.session_idle)
     listener = Listener({"/mcp": http, "/ws": websocket, **app.operations.routes()}, Guard())
 

@@ -16,6 +16,7 @@ from events.observed import (
     CallFailed,
     CallReturned,
     CancelReceived,
+    Interrupted,
     SessionClosed,
     SessionOpened,
 )
@@ -82,6 +83,11 @@ def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
     def cancelled(lookups: Lookups, event: CancelReceived | CallerLeft) -> Sequence[Event]:
         return (event, *_forgotten(lookups, event.origin, "the client cancelled it"))
 
+    def interrupted(lookups: Lookups, event: Interrupted) -> Sequence[Event]:
+        lookups.asked.pop(event.origin.request, None)  # the cache that was asked is gone, with who waits for it
+        lookups.finding.pop(event.origin.request, None)
+        return (event,)
+
     def closed(lookups: Lookups, event: SessionClosed) -> Sequence[Event]:
         requests = (*lookups.asked, *lookups.finding)
         each = (Origin(event.origin.session, request, event.origin.at) for request in requests)
@@ -96,6 +102,7 @@ def answer_from_cache(rules: Sequence[CacheRule]) -> Stage:
         CallFailed: ended,
         CancelReceived: cancelled,
         CallerLeft: cancelled,
+        Interrupted: interrupted,
         SessionClosed: closed,
     }
     return stage("answer_from_cache", Lookups, known if rules else {})

@@ -11,6 +11,7 @@ from events.observed import (
     CallReturned,
     InputBrought,
     InputWanted,
+    Interrupted,
     ResponseReceived,
     SessionOpened,
 )
@@ -50,6 +51,7 @@ def ask_client() -> Stage:
         InputBrought: _brought,
         CallReturned: _ended,
         CallFailed: _ended,
+        Interrupted: _ended,
         RequestCancelled: _ended,
     }
     return stage("ask_client", Questions, known)

@@ -11,9 +11,11 @@ from events.observed import (
     CallYielded,
     CancelReceived,
     InputWanted,
+    Interrupted,
     MessageLogged,
     ProgressReported,
     SessionClosed,
+    StreamLeft,
     SubscriptionEnded,
 )
 from operators.admitted import Admitted
@@ -35,11 +37,13 @@ def dispatch() -> Stage:
         ProgressReported: _told,
         MessageLogged: _told,
         InputWanted: _told,
+        StreamLeft: _told,
         CallReturned: _ended,
         CallFailed: _ended,
         SubscriptionEnded: _ended,
         CancelReceived: _cancelled,
         CallerLeft: _cancelled,
+        Interrupted: _interrupted,
         SessionClosed: _closed,
     }
     return stage("dispatch", dict, known)
@@ -55,12 +59,17 @@ def _begun(calls: Calls, event: Admitted) -> Sequence[Event]:
     return (event, CallDispatched(origin, event.method, event.name, event.version))
 
 
-def _told(calls: Calls, event: CallYielded | ProgressReported | MessageLogged | InputWanted) -> Sequence[Event]:
+def _told(calls: Calls, event: Event) -> Sequence[Event]:
     return (event,) if event.origin.request in calls else ()
 
 
 def _ended(calls: Calls, event: CallReturned | CallFailed | SubscriptionEnded) -> Sequence[Event]:
     return (event,) if calls.pop(event.origin.request, event) is None else ()
+
+
+def _interrupted(calls: Calls, event: Interrupted) -> Sequence[Event]:
+    calls.pop(event.origin.request, None)
+    return (event,)
 
 
 def _cancelled(calls: Calls, event: CancelReceived | CallerLeft) -> Sequence[Event]:

@@ -9,10 +9,20 @@ from events.decided import (
     RequestCancelled,
     SessionAgreed,
     StreamEmitted,
+    StreamReleased,
 )
 from events.event import Event, RequestId, SessionId
 from events.jsonrpc import id_text, is_id
-from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
+from events.observed import (
+    CallFailed,
+    CallReturned,
+    CallYielded,
+    Interrupted,
+    MessageLogged,
+    ProgressReported,
+    SessionOpened,
+    StreamLeft,
+)
 from operators.admitted import Admitted
 from operators.methods import LOG_LEVELS, STREAM
 from operators.stage import Decision, Stage, stage
@@ -45,6 +55,7 @@ class Listening:
 
     def __init__(self) -> None:
         self.level: str | None = None
+        self.resumes = False
         self.calls: dict[RequestId | None, Call] = {}
         self.streams: dict[RequestId | None, Stream] = {}
 
@@ -59,7 +70,10 @@ def emit_chunks() -> Stage:
         "emit_chunks",
         Listening,
         {
+            SessionOpened: _opened,
             SessionAgreed: _agreed,
+            StreamLeft: _stream_left,
+            Interrupted: _ended("error"),
             Admitted: _admitted,
             CallYielded: _yielded,
             ProgressReported: _progressed,
@@ -69,6 +83,18 @@ def emit_chunks() -> Stage:
             RequestCancelled: _ended("cancelled"),
         },
     )
+
+
+def _opened(listening: Listening, event: SessionOpened) -> Sequence[Event]:
+    listening.resumes = event.transport == "http"
+    return (event,)
+
+
+def _stream_left(listening: Listening, event: StreamLeft) -> Sequence[Event]:
+    """Only sessions over HTTP can fetch the rest on another stream (MCP 2025-11-25, basic/transports)."""
+    if listening.resumes and listening.level is not None:
+        return (event, StreamReleased(event.origin, event.retry))
+    return (event,)
 
 
 def _agreed(listening: Listening, event: SessionAgreed) -> Sequence[Event]:

@@ -22,6 +22,7 @@ from events.observed import (
     CacheHit,
     CallFailed,
     CallReturned,
+    Interrupted,
     MessageMalformed,
     PermitRefused,
     RequestOverflowed,
@@ -114,7 +115,7 @@ def measure(meter: Meter) -> Stage:
         meter.sessions(-1)
         return (event,)
 
-    facts: tuple[type[Event], ...] = (CallReturned, CallFailed, CacheHit, PermitRefused, MessageMalformed)
+    facts: tuple[type[Event], ...] = (CallReturned, CallFailed, Interrupted, CacheHit, PermitRefused, MessageMalformed)
     known: dict[type[Event], Decision[Running]] = {
         SessionOpened: opened,
         RequestReceived: received,

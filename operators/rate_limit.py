@@ -10,6 +10,7 @@ from events.event import Event, Origin, RequestId
 from events.observed import (
     CallerLeft,
     CancelReceived,
+    Interrupted,
     PermitGiven,
     PermitRefused,
     PolicyReplaced,
@@ -116,6 +117,10 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
         held = waiting.held.pop(event.origin.request, None)
         return (event, RequestCancelled(event.origin, "the client cancelled it")) if held else (event,)
 
+    def interrupted(waiting: Waiting, event: Interrupted) -> Sequence[Event]:
+        waiting.held.pop(event.origin.request, None)
+        return (event,)
+
     def closed(waiting: Waiting, event: SessionClosed) -> Sequence[Event]:
         left = (Origin(event.origin.session, request, event.origin.at) for request in waiting.held)
         return (*(RequestCancelled(each, "the session closed") for each in left), event)
@@ -128,6 +133,7 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
         PermitRefused: refused,
         CancelReceived: cancelled,
         CallerLeft: cancelled,
+        Interrupted: interrupted,
         SessionClosed: closed,
     }
     return stage("rate_limit", lambda: Waiting(covers), known)

@@ -10,6 +10,7 @@ from events.observed import (
     CacheHit,
     CallFailed,
     CallReturned,
+    Interrupted,
     MessageMalformed,
     RequestOverflowed,
     RequestReceived,
@@ -34,6 +35,7 @@ def respond() -> Stage:
         CallReturned: _result,
         CacheHit: _result,
         CallFailed: _error,
+        Interrupted: _interrupted,
         RequestRejected: _error,
         ResponseReady: _ended,
         RequestCancelled: _ended,
@@ -57,6 +59,16 @@ def _result(owed: Owed, event: CallReturned | CacheHit) -> Sequence[Event]:
 def _error(owed: Owed, event: CallFailed | RequestRejected) -> Sequence[Event]:
     if owed.pop(event.origin.request, event) is None:
         return (event, ErrorReady(event.origin, event.code, event.message, event.data))
+    return (event,)
+
+
+_BEGUN: Final = "the server was stopped while this ran: part of it may be done; it is not begun again by itself"
+_NOT_BEGUN: Final = "the server was stopped before this began: nothing of it was done"
+
+
+def _interrupted(owed: Owed, event: Interrupted) -> Sequence[Event]:
+    if owed.pop(event.origin.request, event) is None:
+        return (event, ErrorReady(event.origin, codes.ABORTED, _BEGUN if event.begun else _NOT_BEGUN))
     return (event,)
 
 

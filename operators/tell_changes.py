@@ -18,7 +18,7 @@ from events.decided import (
 )
 from events.event import Event, Origin, RequestId
 from events.frames import subscription_result
-from events.observed import CallerLeft, CancelReceived, ListChanged, ResourceChanged, SubscriptionEnded
+from events.observed import CallerLeft, CancelReceived, Interrupted, ListChanged, ResourceChanged, SubscriptionEnded
 from operators.admitted import Admitted
 from operators.methods import LISTEN, SUBSCRIBE, UNSUBSCRIBE
 from operators.stage import Decision, Stage, stage
@@ -78,6 +78,7 @@ def tell_changes() -> Stage:
         SubscriptionEnded: _stopped,
         CancelReceived: _left,
         CallerLeft: _left,
+        Interrupted: _left,
     }
     return stage("tell_changes", Following, known)
 
@@ -160,6 +161,6 @@ def _stopped(following: Following, event: SubscriptionEnded) -> Sequence[Event]:
     return (event, ResponseReady(event.origin, subscription_result(event.origin.request)))
 
 
-def _left(following: Following, event: CancelReceived | CallerLeft) -> Sequence[Event]:
+def _left(following: Following, event: CancelReceived | CallerLeft | Interrupted) -> Sequence[Event]:
     following.listens.pop(event.origin.request, None)
     return (event,)

@@ -1,6 +1,7 @@
 """The way in: one fact at a time, whoever pushes it."""
 
 from collections import deque
+from collections.abc import Iterable
 
 from events.event import Observed, SessionId
 from events.observed import SessionClosed, SessionOpened
@@ -22,6 +23,12 @@ class Ingress:
         self._queue: deque[Observed] = deque()
         self._open: set[SessionId] = set()
         self._busy = False
+
+    def restore(self, facts: Iterable[Observed]) -> None:
+        """Take in again the facts of one session, which are recorded already: as before, it goes on after them."""
+        for fact in facts:
+            self._open.add(fact.origin.session)
+            self.facts.emit(fact)
 
     def push(self, fact: Observed) -> None:
         """Take in a fact."""

@@ -47,6 +47,7 @@ class Journal:
             durability lets act early.
         recorded: Records that are durable. Effects listen here.
         failure: Why nothing can be recorded any more; None while all is well.
+        restoring: Whether what comes is recorded already, and is neither written nor acted on.
         lost: Steps that have no stored form, and what comes after them in their sessions: a bug of ours, or a value
             from a tool that cannot be written. Nothing acts on them; the session is to be ended.
     """
@@ -57,6 +58,7 @@ class Journal:
         self.recorded: Hot[Recorded] = Hot()
         self.lost: Hot[Lost] = Hot()
         self.failure = log.failure
+        self.restoring = False
         self._log = log
         self._soon = soon
         self._versions: dict[SessionId, int] = {}
@@ -78,7 +80,7 @@ class Journal:
 
     def add(self, step: Step) -> None:
         """Write a step down; accept it only while it can be recorded. To be subscribed to the chain."""
-        if self.failure is not None:
+        if self.failure is not None or self.restoring:
             return
         session = step.fact.origin.session
         if self._broken and session in self._broken:

@@ -40,6 +40,8 @@ class Nowhere:
     async def room(self, request: RequestId | None) -> None:
         """There always is."""
 
+    def release(self, request: RequestId | None, decision: Decided) -> None: ...
+
     def close(self, reason: str) -> None:
         """There is nothing to close."""
 

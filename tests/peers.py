@@ -35,6 +35,8 @@ class Peer:
     async def room(self, request: RequestId | None) -> None:
         """There always is."""
 
+    def release(self, request: RequestId | None, decision: Decided) -> None: ...
+
     def close(self, reason: str) -> None:
         self.ended = reason
 

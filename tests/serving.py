@@ -138,7 +138,7 @@ class Reply(msgspec.Struct, frozen=True):
     @property
     def messages(self) -> list[Any]:
         """The messages of a stream of events."""
-        return [json.loads(line[6:]) for line in self.text.splitlines() if line.startswith("data: ")]
+        return [json.loads(line[6:]) for line in self.text.splitlines() if line.startswith("data: {")]
 
 
 class Served:

@@ -125,6 +125,8 @@ class _NoTeller:
 
     def chunk(self, payload: bytes) -> None: ...
 
+    def release(self, retry: float) -> None: ...
+
     async def ask(self, _key: str, _method: str, _params: bytes) -> dict[str, Any]:
         """Refuse: no client is there."""
         raise AskRefused(INTERNAL_ERROR, "no client is there to be asked when a call is made again")

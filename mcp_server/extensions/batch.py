@@ -57,6 +57,9 @@ class Answers:
     async def room(self, _request: RequestId | None) -> None:
         """There always is: parts of results go nowhere."""
 
+    def release(self, _request: RequestId | None, _decision: Decided) -> None:
+        """There is one channel, and it stays."""
+
     def close(self, _reason: str) -> None:
         """Nobody is answered any more."""
         self._over = True

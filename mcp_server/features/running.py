@@ -83,6 +83,9 @@ class FromThread:
     def chunk(self, payload: bytes) -> None:
         self._hand_over(lambda teller: teller.chunk(payload))
 
+    def release(self, retry: float) -> None:
+        self._hand_over(lambda teller: teller.release(retry))
+
     async def ask(self, _key: str, _method: str, _params: bytes) -> dict[str, Any]:
         """Refuse: who waits for an answer in a thread keeps it from all others."""
         raise RuntimeError("only async functions can ask the client: write this one as `async def`")

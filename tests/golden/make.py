@@ -19,10 +19,12 @@ from events.observed import (
     Headers,
     InputBrought,
     InputWanted,
+    Interrupted,
     ListChanged,
     PolicyReplaced,
     RequestOverflowed,
     ResourceChanged,
+    StreamLeft,
     SubscriptionEnded,
 )
 from events.record import pack
@@ -58,6 +60,7 @@ from tests.histories import EVENTS, POLICY
 from tests.passing import steps_of
 
 FOLDER = Path(__file__).parent
+THIRD = "01890a5d-ac96-774b-bcce-b302099a8059"
 CALL = {"name": "echo", "arguments": {"text": "\u00fc", "n": 2**70, "x": 1.0}, "_meta": {"progressToken": "t"}}
 
 FULL_POLICY = replace(
@@ -112,10 +115,21 @@ HISTORY: tuple[Observed, ...] = (
     read(b'{"jsonrpc":"2.0","id":"ask-1","result":{"action":"accept"}}', at=8.75),
     InputWanted(origin(16, 8.75), "more", "roots/list", b"{}"),
     cancelled(16, at=8.75),
+    request(18, "tools/call", {"name": "long"}, at=8.75),
+    permitted(18, at=8.75),
+    Interrupted(origin(18, 8.75), begun=True),
     modern(17, "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, at=8.8),
     ListChanged(origin(None, 8.8), "tools"),
     SubscriptionEnded(origin(17, 8.8), "the server stopped"),
     closed(9.0),
+)
+
+OVER_HTTP: tuple[Observed, ...] = (
+    opened(1.0, THIRD, transport="http"),
+    decode(frame(0, "initialize", {"protocolVersion": "2025-11-25", "capabilities": {}}), THIRD, 1.0),
+    decode(frame(1, "tools/call", {"name": "t"}), THIRD, 1.0),
+    StreamLeft(Origin(THIRD, 1, 1.5), 0.5),
+    closed(9.0, THIRD),
 )
 
 TASK: tuple[Observed, ...] = (
@@ -133,6 +147,7 @@ def lines() -> Iterator[str]:
     for version, start in enumerate(range(0, len(steps), 5), 1):
         yield line(SESSION, version, steps[start : start + 5])
     yield line(OTHER, 1, steps_of(chain(Policy(), NoMeter()), *TASK))
+    yield line(THIRD, 1, steps_of(chain(Policy(), NoMeter()), *OVER_HTTP))
     for kind in EVENTS:
         yield line(kind.__name__, 1, [example(kind)])
 

@@ -9,8 +9,11 @@ from mcp_server import __version__
 from pipeline.log import Record
 from replay.replay import verify
 from tests.facts import OTHER, SESSION
-from tests.golden.make import FOLDER, example, lines
+from tests.golden.make import FOLDER, THIRD, example, lines
 from tests.histories import EVENTS
+
+WHOLE = (SESSION, OTHER, THIRD)
+"""The sessions of a golden log that are whole ones."""
 
 LOGS = sorted(FOLDER.glob("*.records"))
 
@@ -44,7 +47,7 @@ def test_a_released_log_is_replayed_to_the_same_decisions(log: Path) -> None:
 
 def test_the_session_of_the_golden_log_meets_every_decision_but_a_bug() -> None:
     log = records(FOLDER / f"{__version__}.records")
-    own = [record for record in log if record.session in (SESSION, OTHER)]
+    own = [record for record in log if record.session in WHOLE]
     steps = [step for record in own for step in unpack(record.state, record.session)]
     met = {type(event) for step in steps for event in (step.fact, *step.decisions)}
     assert {kind.__name__ for kind in set(EVENTS) - met} == {"StageFailed"}
@@ -53,7 +56,7 @@ def test_the_session_of_the_golden_log_meets_every_decision_but_a_bug() -> None:
 @pytest.mark.parametrize("log", LOGS, ids=lambda log: log.stem)
 def test_every_event_of_a_released_log_is_read_as_what_it_was(log: Path) -> None:
     kinds = {kind.__name__: kind for kind in EVENTS}
-    found = {record.session: record for record in records(log) if record.session not in (SESSION, OTHER)}
+    found = {record.session: record for record in records(log) if record.session not in WHOLE}
     for name, record in found.items():
         assert unpack(record.state, name) == [example(kinds[name])]
     if log.stem == __version__:

@@ -30,6 +30,7 @@ class Heard:
         self.progressed: list[tuple[float, float | None, str]] = []
         self.logged: list[tuple[str, str, Any]] = []
         self.chunks: list[Any] = []
+        self.released: list[float] = []
         self.asked: list[tuple[str, str, Any]] = []
         self.answers: list[dict[str, Any]] = []
         self.reads = asyncio.Event()
@@ -43,6 +44,9 @@ class Heard:
 
     def chunk(self, payload: bytes) -> None:
         self.chunks.append(json.loads(payload))
+
+    def release(self, retry: float) -> None:
+        self.released.append(retry)
 
     async def ask(self, key: str, method: str, params: bytes) -> dict[str, Any]:
         """Give the next answer."""
