@@ -18,12 +18,12 @@ COMPILE  = uv pip compile --quiet --universal --python-version 3.11 --generate-h
            --no-emit-index-url --no-header --no-annotate $(ARGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench soak lock clean
+.PHONY: help run test check format bench conformance soak lock clean
 
 help:  ## Print this table
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo '  ARGS="..." is passed on (run, test, bench, soak, lock); PYTHON=python3.12 takes another Python;'
+	@echo '  ARGS="..." is passed on (run, test, bench, conformance, soak, lock); PYTHON=python3.12 takes another Python;'
 	@echo '  VENV=elsewhere keeps the environments apart.'
 
 run: $(VENV)/.ready-$(VERSION)  ## Start the server
@@ -44,6 +44,13 @@ format: $(DEV)/.ready-$(VERSION)  ## Format the code and mend what can be mended
 
 bench: $(BENCH)/.ready-$(VERSION)  ## Measure, beside other MCP servers
 	$(BENCH)/bin/python -m bench $(ARGS)
+
+conformance: $(DEV)/.ready-$(VERSION) tests/conformance/node_modules/.package-lock.json  ## Run the official conformance suite
+	$(DEV)/bin/python -m tests.conformance $(ARGS)
+
+tests/conformance/node_modules/.package-lock.json: tests/conformance/package-lock.json
+	cd tests/conformance && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch $@
 
 soak: $(BENCH)/.ready-$(VERSION)  ## Run under load for a while and watch what grows
 	$(BENCH)/bin/python -m soak $(ARGS)

@@ -265,6 +265,7 @@ class Gate:
         in_flight: Requests that came and are owed an answer.
         window: The most of those; one that comes on top is refused. When it is 0, the server drains: what was let in
             may go on, and so may the parts of it.
+        wants_params: Whether there are tools that have headers repeat their arguments.
         retry_after: Seconds after which a refused client is told to try again.
     """
 
@@ -276,6 +277,7 @@ class Gate:
         self.clock = clock
         self.window = window
         self.in_flight = 0
+        self.wants_params = False
         self.retry_after = 1.0
         self.sessions: dict[SessionId, Session] = {}
         self._policy = self._first_policy = policy

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias, cast
 
 from aiohttp import StreamReader, hdrs, web
+from multidict import CIMultiDictProxy
 
 from adapters.event_ids import EventId, event_id
 from adapters.http_answers import SESSION_HEADER, answer, unacceptable
@@ -31,6 +32,7 @@ from events.observed import (
 )
 from operators.authorize import ANONYMOUS
 from operators.era import is_modern
+from operators.param_headers import PREFIX
 from operators.versions import LEGACY
 
 KEEP_ALIVE: Final = 15.0
@@ -163,7 +165,10 @@ class HttpEndpoint:
         if len(raw) > READ_LIMIT:
             return await self._too_long(request, raw)
         headers = Headers(
-            _text(head.getall(_VERSION, ())), _text(head.getall(_METHOD, ())), _text(head.getall(_NAME, ()))
+            _text(head.getall(_VERSION, ())),
+            _text(head.getall(_METHOD, ())),
+            _text(head.getall(_NAME, ())),
+            _params(head) if self._gate.wants_params else None,
         )
         if headers.protocol_version is not None and headers.protocol_version not in LEGACY:
             session = self.sessions.stateless(request, connection, raw)
@@ -304,6 +309,12 @@ class HttpEndpoint:
         request = fact.origin.request
         if modern and request is not None:
             session.leave(request)
+
+
+def _params(head: "CIMultiDictProxy[str]") -> dict[str, str]:
+    """The headers that repeat arguments."""
+    names = {name.lower() for name in head if name.lower().startswith(PREFIX)}
+    return {name.removeprefix(PREFIX): _text(head.getall(name)) or "" for name in sorted(names)}
 
 
 def _event(id: EventId | None, frame: bytes) -> bytes:

@@ -7,11 +7,19 @@ from events.message import Message
 
 
 class Headers(Struct, frozen=True, gc=False, array_like=True):
-    """The HTTP headers that route a request (MCP 2026-07-28, basic/transports); None where one was not sent."""
+    """The HTTP headers that route a request (MCP 2026-07-28, basic/transports); None where one was not sent.
+
+    Attributes:
+        protocol_version: ``MCP-Protocol-Version``.
+        method: ``Mcp-Method``.
+        name: ``Mcp-Name``.
+        params: ``Mcp-Param-*``, by the rest of the name in lower case; None where no tool wants any.
+    """
 
     protocol_version: str | None = None
     method: str | None = None
     name: str | None = None
+    params: dict[str, str] | None = None
 
 
 class SessionOpened(Observed, frozen=True, gc=False):

@@ -78,7 +78,10 @@ class App:
         self.stopping = asyncio.Event()
         self.failure: LogFailed | None = None
         self.clock = wall_clock()
-        self._policy = policy = Policy(settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings))
+        self._offer = offer
+        self._policy = policy = Policy(
+            settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings), offer.headers()
+        )
         self.reloads = 0
         self._pressure = Level.NORMAL
         self._followers: list[Callable[[Settings], None]] = []
@@ -88,6 +91,7 @@ class App:
         measured = MeasuredLog(log)
         ingress, self.journal = Ingress(), Journal(measured, loop.call_soon)
         self.gate = Gate(ingress, self.journal, self.clock, dump(policy), settings.server_window)
+        self.gate.wants_params = bool(policy.headers)
         self.meter = PrometheusMeter(
             {
                 "mcp_requests_in_flight": ("Requests that are owed an answer", lambda: self.gate.in_flight),
@@ -167,9 +171,8 @@ class App:
         settings = self.settings = in_force(self.settings, given)
         policy = msgspec.structs.replace(self._policy, anonymous=settings.anonymous, limits=settings.limits)
         if policy != self._policy:
-            self._policy = policy
             self.limits.replace(policy.limits)
-            self.gate.follow(dump(policy))
+            self._follow(policy)
         self.calls.timeout = settings.call_timeout
         self._open_window()
         self._event_lines.follow()
@@ -177,6 +180,11 @@ class App:
             follow(settings)
         self.reloads += 1
         return found
+
+    def _follow(self, policy: Policy) -> None:
+        self._policy = policy
+        self.gate.wants_params = bool(policy.headers)
+        self.gate.follow(dump(policy))
 
     def _failed(self, failure: LogFailed) -> None:
         self.failure = failure
@@ -241,6 +249,8 @@ class App:
 
     def _tell_changes(self) -> None:
         changed, self._changed = sorted(self._changed), set()
+        if (headers := self._offer.headers()) != self._policy.headers:
+            self._follow(msgspec.structs.replace(self._policy, headers=headers))
         for kind in changed:
             self.forget(_RESULTS[kind])
             self.gate.list_changed(kind)

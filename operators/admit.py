@@ -1,16 +1,16 @@
 """Let in what follows the protocol: lifecycle, metadata and headers of both eras."""
 
-import base64
-import binascii
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache, partial
 from typing import Any, Final, NamedTuple
 
 from events import codes
 from events.decided import RequestRejected, SessionAgreed
 from events.event import Event, Origin
 from events.message import Message
-from events.observed import Headers, RequestReceived, SessionOpened
+from events.observed import Headers, PolicyReplaced, RequestReceived, SessionOpened
 from operators.admitted import Admitted
+from operators.encoded_word import plain
 from operators.era import is_modern
 from operators.methods import (
     BATCH,
@@ -23,6 +23,8 @@ from operators.methods import (
     SUBSCRIBE,
     UNSUBSCRIBE,
 )
+from operators.param_headers import ParamHeader, ParamHeaders
+from operators.policy import load
 from operators.stage import Stage, stage
 from operators.versions import LATEST_LEGACY, LEGACY, META_CAPABILITIES, META_LOG_LEVEL, META_VERSION, MODERN
 
@@ -36,10 +38,13 @@ class Handshake:
     Attributes:
         version: The version in force; None before ``initialize``, and where each request says it.
         batch: Whether the requests are those of a batch, for which its sender has settled everything.
+        headers: The headers that calls have to bring.
     """
 
-    version: str | None = None
-    batch = False
+    def __init__(self, headers: ParamHeaders) -> None:
+        self.version: str | None = None
+        self.batch = False
+        self.headers = headers
 
 
 class Known(NamedTuple):
@@ -54,11 +59,12 @@ class _Refused(Exception):
         self.rejection = (code, message, data)
 
 
-def admit(extensions: Collection[str] = ()) -> Stage:
+def admit(extensions: Collection[str] = (), headers: Iterable[ParamHeader] = ()) -> Stage:
     """Follow a request that keeps to the protocol by :class:`Admitted`; reject any other with what is wrong.
 
-    ``extensions`` are requests that are known besides those of the protocol.
+    ``extensions`` are requests that are known besides those of the protocol, ``headers`` those that repeat arguments.
     """
+    wanted = ParamHeaders(headers)
     known = Known(LEGACY_METHODS.union(extensions), MODERN_METHODS.union(extensions))
 
     def opened(handshake: Handshake, event: SessionOpened) -> Sequence[Event]:
@@ -72,12 +78,22 @@ def admit(extensions: Collection[str] = ()) -> Stage:
             if handshake.batch:
                 return (event, _admitted(origin, message, _item(handshake, message, known)))
             if is_modern(message, headers):
-                return (event, _admitted(origin, message, _modern(message, headers, known.modern)))
+                return (event, _admitted(origin, message, _modern(message, headers, known.modern, handshake.headers)))
             return (event, *_legacy(handshake, origin, message, known.legacy))
         except _Refused as refused:
             return (event, RequestRejected(origin, *refused.rejection))
 
-    return stage("admit", Handshake, {SessionOpened: opened, RequestReceived: received})
+    def replaced(handshake: Handshake, event: PolicyReplaced) -> Sequence[Event]:
+        handshake.headers = _headers(event.policy)
+        return (event,)
+
+    fresh = partial(Handshake, wanted)
+    return stage("admit", fresh, {SessionOpened: opened, RequestReceived: received, PolicyReplaced: replaced})
+
+
+@lru_cache(maxsize=64)
+def _headers(policy: bytes) -> ParamHeaders:
+    return ParamHeaders(load(policy).headers)
 
 
 def _admitted(origin: Origin, message: Message, version: str) -> Admitted:
@@ -93,7 +109,7 @@ def _item(handshake: Handshake, message: Message, known: Known) -> str:
     return version
 
 
-def _modern(message: Message, headers: Headers | None, known: frozenset[str]) -> str:
+def _modern(message: Message, headers: Headers | None, known: frozenset[str], wanted: ParamHeaders) -> str:
     """The version of a stateless request. The order of the tests is the specification's: the first failure is told."""
     meta, method = message.meta, message.method
     if type(meta.get(META_VERSION)) is not str:
@@ -106,6 +122,10 @@ def _modern(message: Message, headers: Headers | None, known: frozenset[str]) ->
     if version not in MODERN:
         data = {"supported": list(MODERN), "requested": version}
         raise _Refused(codes.UNSUPPORTED_VERSION, f"protocol version {version[:32]!r} is not served", data)
+    if wanted and headers is not None and method == "tools/call":
+        problem = wanted.problem(message.name, message.params.get("arguments"), headers.params or {})
+        if problem:
+            raise _Refused(codes.HEADER_MISMATCH, problem)
     _check_method(method, known)
     _check_level(meta.get(META_LOG_LEVEL, "info"))
     return version
@@ -122,7 +142,7 @@ def _check_headers(headers: Headers, message: Message, version: str) -> None:
         raise _mismatch("MCP-Protocol-Version", headers.protocol_version, version)
     if headers.method != method:
         raise _mismatch("Mcp-Method", headers.method, method)
-    if method in NAMED and (headers.name is None or _plain(headers.name) != name):
+    if method in NAMED and (headers.name is None or plain(headers.name) != name):
         problem = "is missing" if headers.name is None else f"does not name {name[:64]!r}, as the body does"
         raise _Refused(codes.HEADER_MISMATCH, f"the header Mcp-Name {problem}")
 
@@ -130,16 +150,6 @@ def _check_headers(headers: Headers, message: Message, version: str) -> None:
 def _mismatch(header: str, sent: str | None, body: str) -> _Refused:
     problem = "is missing" if sent is None else f"says {sent[:64]!r} where the body says {body[:64]!r}"
     return _Refused(codes.HEADER_MISMATCH, f"the header {header} {problem}")
-
-
-def _plain(value: str) -> str | None:
-    """A header's value without its encoding (MCP 2026-07-28, basic/transports); None when it is badly encoded."""
-    if not (value.startswith("=?base64?") and value.endswith("?=") and len(value) >= 11):
-        return value
-    try:
-        return base64.b64decode(value[9:-2], validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return None
 
 
 def _legacy(handshake: Handshake, origin: Origin, message: Message, known: frozenset[str]) -> Sequence[Event]:

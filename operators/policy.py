@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from operators.limits.limit import Limit
+from operators.param_headers import ParamHeader
 
 __all__ = ["CacheRule", "Limit", "Policy", "dump", "load"]
 
@@ -35,12 +36,14 @@ class Policy(Struct, frozen=True, gc=False):
         limits: Every limit that covers a request must let it pass.
         cache: A rule for a name counts before one for all names of its method; what no rule covers is never cached.
         extensions: Requests that are taken besides those of the protocol (``operators.methods.EXTENSIONS``).
+        headers: The headers that repeat arguments of tools.
     """
 
     anonymous: bool = True
     limits: tuple[Limit, ...] = ()
     cache: tuple[CacheRule, ...] = ()
     extensions: tuple[str, ...] = ()
+    headers: tuple[ParamHeader, ...] = ()
 
     def __post_init__(self) -> None:
         for name, times in Counter(limit.name for limit in self.limits).items():

@@ -23,7 +23,7 @@ from operators.tell_changes import tell_changes
 def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Observable[Step]]:
     """Every decision the server makes, in the order in which it makes them: from facts to steps."""
     return fuse(
-        admit(policy.extensions),
+        admit(policy.extensions, policy.headers),
         authorize(anonymous=policy.anonymous),
         rate_limit(policy.limits),
         answer_from_cache(policy.cache),

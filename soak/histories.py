@@ -103,8 +103,8 @@ class History:
                 method = body["method"]
             except (ValueError, TypeError, LookupError, AttributeError):
                 named = method = None
-            sent = (value if isinstance(value, str) else None for value in (method, named))
-            headers = Headers(MODERN[0] if self._modern else None, *sent)
+            method, named = (value if isinstance(value, str) else None for value in (method, named))
+            headers = Headers(MODERN[0] if self._modern else None, method, named)
         session.push(session.read(raw, headers))
 
     def _request(self, method: str, **params: Any) -> dict[str, Any]:

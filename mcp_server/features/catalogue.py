@@ -13,6 +13,7 @@ from mcp_server.features.pages import Pages
 from mcp_server.features.refusals import text_param, unknown
 from mcp_server.features.resources import not_found
 from mcp_server.features.validate import clip
+from operators.param_headers import ParamHeader
 from operators.policy import CacheRule
 from operators.versions import MODERN
 
@@ -89,6 +90,10 @@ class Catalogue:
     def cache_rules(self) -> tuple[CacheRule, ...]:
         """What may be answered from a cache."""
         return self._offer.cache_rules()
+
+    def headers(self) -> tuple[ParamHeader, ...]:
+        """The headers that repeat arguments of tools."""
+        return self._offer.headers()
 
     def is_read_only(self, method: str, name: str) -> bool:
         """Whether the request acts on nothing: all but calls of a tool that does not say so of itself."""

@@ -9,6 +9,7 @@ from mcp_server.features.prompts import Prompt
 from mcp_server.features.resources import Resource
 from mcp_server.features.tools import Tool
 from mcp_server.features.unusable import Unusable
+from operators.param_headers import ParamHeader
 from operators.policy import CacheRule
 
 Kind: TypeAlias = Literal["tools", "resources", "templates", "prompts", "completions"]
@@ -116,6 +117,10 @@ class Offer:
         marked = [("tools/call", name, tool.options) for name, tool in self.tools.items()]
         marked_resources = [("resources/read", uri, resource.options) for uri, resource in self.resources.items()]
         return tuple(_rule(*entry) for entry in (*marked, *marked_resources) if "cacheable" in entry[2])
+
+    def headers(self) -> tuple[ParamHeader, ...]:
+        """The headers that repeat arguments of tools."""
+        return tuple(each for tool in self.tools.values() for each in tool.headers)
 
 
 def _rule(method: str, name: str, options: Any) -> CacheRule:

@@ -15,6 +15,7 @@ from mcp_server.features.content import Block
 from mcp_server.features.convert import converters, copied
 from mcp_server.features.encode import Unencodable
 from mcp_server.features.envelope import Frame
+from mcp_server.features.headers import param_headers
 from mcp_server.features.options import ToolOptions
 from mcp_server.features.results import Result, Results, ToolError, any_blocks, as_object
 from mcp_server.features.rounds import InputNeeded, input_required
@@ -38,6 +39,7 @@ class Tool:
     Attributes:
         name: What clients call it.
         options: What its author said about it.
+        headers: The headers that repeat its arguments.
     """
 
     def __init__(self, name: str, function: Callable[..., Any], options: ToolOptions, frame: Frame) -> None:
@@ -54,6 +56,7 @@ class Tool:
             signature = read_signature(function)
             self._input = options.get("input_schema") or input_schema(signature)
             self._runner = Runner(function, signature.context, frame.threads)
+            self.headers = param_headers(name, self._input)
             self._output = None if self._runner.streams else _output_schema(signature, options.get("output_schema"))
             self._validator = Validator(self._input)
             self._envelope = frame.envelope

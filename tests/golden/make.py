@@ -175,7 +175,7 @@ def _value(name: str, hint: Any) -> Any:
         bool: True,
         bytes: name.encode(),
         Message: Message(b'{ "%b" : 1.0 }' % name.encode()),
-        Headers | None: Headers("version", "method", "name"),
+        Headers | None: Headers("version", "method", "name", {"param": "value"}),
         dict[str, object] | None: {name: [number, number + 0.5, None, True, name]},
         tuple[tuple[str, str], ...]: ((name, "one"), (name, "two")),
         tuple[str, ...]: (name, "one", "two"),
