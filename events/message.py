@@ -8,6 +8,10 @@ import orjson
 Object = dict[str, Any]
 
 
+_NAMED_BY: Final = {"resources/read": "uri", **dict.fromkeys(("tasks/get", "tasks/update", "tasks/cancel"), "taskId")}
+"""The parameter that names what a method is applied to, where it is not ``name``."""
+
+
 class Message:
     """One JSON-RPC message: ``raw`` is what is stored, the rest is what is read.
 
@@ -20,7 +24,8 @@ class Message:
         method: The method's name; empty for a response.
         params: The parameters; empty when there are none.
         meta: The ``_meta`` of the parameters; empty when there is none.
-        name: What the method is applied to: a tool's or prompt's name, a resource's URI; empty when nothing is named.
+        name: What the method is applied to: a tool's or prompt's name, a resource's URI, a task's id; empty when
+            nothing is named.
     """
 
     __slots__ = ("body", "meta", "method", "name", "params", "raw")
@@ -33,7 +38,7 @@ class Message:
         self.params: Object = params if type(params) is dict else {}
         meta = self.params.get("_meta")
         self.meta: Object = meta if type(meta) is dict else {}
-        name = self.params.get("uri" if self.method == "resources/read" else "name")
+        name = self.params.get(_NAMED_BY.get(self.method, "name"))
         self.name = name if type(name) is str else ""
 
     def __eq__(self, other: object) -> bool:

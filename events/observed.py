@@ -26,12 +26,12 @@ class SessionOpened(Observed, frozen=True, gc=False):
     """A stream of messages began.
 
     Attributes:
-        transport: ``websocket``, ``http`` or ``stdio``; ``batch`` for the requests of a batch.
+        transport: ``websocket``, ``http`` or ``stdio``; ``batch`` for the requests of a batch, ``task`` for a task.
         peer: The address of the other side; empty on stdio.
         principal: Who is calling; ``anonymous`` when nobody has said.
         policy: The policy in force, as its canonical JSON, so that a session can be replayed from its own events.
         trace: The W3C trace id that the session was opened under; empty when there is none.
-        parent: The session that sent the batch; empty unless this is one.
+        parent: The session that sent the batch or began the task; empty unless this is one.
         version: The protocol version that holds without a handshake; empty when the client is to say it.
     """
 
@@ -294,3 +294,15 @@ class Interrupted(Observed, frozen=True, gc=False):
     """
 
     begun: bool
+
+
+class TaskOpened(Observed, frozen=True, gc=False):
+    """The session is a task: the one request that follows, whose client fetches what becomes of it.
+
+    Attributes:
+        ttl: Seconds for which it is kept.
+        poll: Seconds between two looks at it that suffice.
+    """
+
+    ttl: float
+    poll: float

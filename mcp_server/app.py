@@ -138,10 +138,12 @@ class App:
         self._at_end: list[Callable[[], Awaitable[None]]] = []
         handlers = self.operations.handlers(offer)
         self.open_log = partial(reading, settings.store, log)
-        running = Running(self.gate, handlers, self.open_log, self._at_end.append)
+        self.keys = keys or Keys(new_secret())
+        self._sweeps: list[Callable[[], None]] = []
+        at_end, sweeps = self._at_end.append, self._sweeps.append
+        running = Running(self.gate, handlers, self.open_log, at_end, self.keys, sweeps)
         self.rehydrator = Rehydrator(self.gate, self.journal, ingress, self.meter, self.open_log, dump(policy))
         served = extended(settings, offer, running)
-        self.keys = keys or Keys(new_secret())
         lent = Lent(states=Seal(self.keys, "states"))
         self.calls = Calls(served, ingress, self.clock, settings.call_timeout, lent)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
@@ -156,6 +158,12 @@ class App:
     def _pooled(self, figure: str) -> int:
         statistics = getattr(self.calls.lent.database, "statistics", None)
         return int(getattr(statistics, figure, 0))
+
+    def sweep(self) -> None:
+        """End what has taken too long. To be called every second or so."""
+        self.calls.expire()
+        for sweep in self._sweeps:
+            sweep()
 
     def on_reload(self, follow: Callable[[Settings], None]) -> None:
         """Have ``follow`` called with the settings in force whenever they have changed."""

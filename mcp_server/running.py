@@ -22,6 +22,7 @@ from events.observed import (
 )
 from mcp_server.calls import Answer, AskRefused, Call, CallRefused, Lent, Teller
 from mcp_server.runners import Job, Runners
+from operators.ask_client import TASK
 from pipeline.ingress import Ingress
 
 _log: Final = logging.getLogger(__name__)
@@ -173,7 +174,8 @@ class Calls:
             caller.transport,
             caller.capabilities,
         )
-        self._begun[key] = dispatched.origin.at
+        if caller.transport != TASK:  # a task has a time of its own
+            self._begun[key] = dispatched.origin.at
         self._jobs[key] = self._runners.start(self._run(key, call, Report(self, key, caller)))
 
     async def ask(self, key: Key, question: str, method: str, params: bytes) -> dict[str, Any]:
@@ -260,7 +262,8 @@ class Calls:
             detail = f"{type(error).__module__}.{type(error).__qualname__}"
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", None, detail)
         if self._jobs.get(key) is job:
-            del self._jobs[key], self._begun[key]
+            del self._jobs[key]
+            self._begun.pop(key, None)
             self.tell(fact)
 
 

@@ -66,7 +66,7 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     app.on_reload(follow)
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(listener, sock=sock, backlog=1024) for sock in sockets]
-    tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, websocket.sweep, app.calls.expire))
+    tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, websocket.sweep, app.sweep))
     try:
         with app.operations.checking(app.operations.checks()):
             yield sockets[0].getsockname()[1]
@@ -229,7 +229,7 @@ async def _serve_network(app: App, sockets: Sequence[socket], announce: Callable
 
 
 async def _serve_stdio(app: App, sink: int) -> None:
-    sweeping = asyncio.create_task(_every_second(app.calls.expire))
+    sweeping = asyncio.create_task(_every_second(app.sweep))
     async with stdio(app.gate, app.settings.connection_window, 0, sink) as ended:
         ended.add_done_callback(lambda _: app.stopping.set())
         await app.stopping.wait()

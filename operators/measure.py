@@ -31,6 +31,7 @@ from events.observed import (
     SessionOpened,
 )
 from events.outcome import outcome
+from operators.methods import TASKS
 from operators.stage import Decision, Stage, stage
 
 KINDS: Final[dict[type[Event], str]] = {
@@ -108,7 +109,8 @@ def measure(meter: Meter) -> Stage:
             meter.answered("", "", word, 0.0)
         else:
             message = request.message
-            meter.answered(message.method, message.name, word, event.origin.at - request.origin.at)
+            name = "" if message.method in TASKS else message.name  # each task has another
+            meter.answered(message.method, name, word, event.origin.at - request.origin.at)
         return (event,)
 
     def closed(_: Running, event: SessionClosed) -> Sequence[Event]:

@@ -18,6 +18,7 @@ from events.observed import (
     SessionOpened,
 )
 from operators.admitted import Admitted
+from operators.ask_client import TASK
 from operators.authorize import ANONYMOUS
 from operators.limits.cover import Caller, Covers, address
 from operators.policy import Limit, load
@@ -47,6 +48,7 @@ class Waiting:
     def __init__(self, covers: Covers) -> None:
         self.covers = covers
         self.caller: Caller | None = None
+        self.is_task = False
         self.held: dict[RequestId | None, Admitted] = {}
         self._known: dict[tuple[str, str], Taken] = {}
 
@@ -78,6 +80,7 @@ class Waiting:
 
 
 _NOTHING: Final = Taken((), 0.0, ())
+_NO_COVERS: Final = Covers(())
 
 
 def rate_limit(limits: Sequence[Limit]) -> Stage:
@@ -89,6 +92,9 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
     covers = Covers(limits)
 
     def opened(waiting: Waiting, event: SessionOpened) -> Sequence[Event]:
+        if event.transport == TASK:  # the call that began it has been let through
+            waiting.is_task = True
+            waiting.follow(_NO_COVERS)
         waiting.caller = Caller(event.principal, event.parent or event.origin.session, address(event.peer))
         return (event,)
 
@@ -102,7 +108,8 @@ def rate_limit(limits: Sequence[Limit]) -> Stage:
         return (PermitAsked(event.origin, keys, cost, costs),)
 
     def replaced(waiting: Waiting, event: PolicyReplaced) -> Sequence[Event]:
-        waiting.follow(_covers(event.policy))
+        if not waiting.is_task:
+            waiting.follow(_covers(event.policy))
         return (event,)
 
     def given(waiting: Waiting, event: PermitGiven) -> Sequence[Event]:

@@ -274,9 +274,9 @@ def facts_of(events: list[Event]) -> list[Observed]:
 
 
 @asynccontextmanager
-async def serving(log: MemoryLog | None = None, **settings: Any) -> AsyncIterator[Served]:
+async def serving(log: MemoryLog | None = None, tools: Tools | None = None, **settings: Any) -> AsyncIterator[Served]:
     """Run a server with these settings."""
-    tools, log = Tools(), log or MemoryLog()
+    tools, log = tools or Tools(), log or MemoryLog()
     app = App(msgspec.structs.replace(_DEFAULTS, **settings), tools.server.catalogue(), log)
     with bound(app.settings.host, app.settings.port) as sockets:
         async with listening(app, sockets) as port, aiohttp.ClientSession() as client:

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from adapters.keys import Keys
 from adapters.sessions import Gate
 from mcp_server.config import Settings, SettingsError
 from mcp_server.extensions.extended import Extended, Handler
@@ -44,12 +45,16 @@ class Running(NamedTuple):
         operations: What answers questions about the server itself, by method.
         open_log: Opens the log for reading.
         at_end: Takes what is to be awaited when the server has stopped.
+        keys: What texts for clients are sealed with.
+        sweeps: Takes what is to be called every second or so.
     """
 
     gate: Gate
     operations: Mapping[str, Handler]
     open_log: Callable[[], AbstractContextManager[LogReader]]
     at_end: Callable[[Callable[[], Awaitable[None]]], object]
+    keys: Keys
+    sweeps: Callable[[Callable[[], None]], object]
 
 
 def extended(settings: Settings, catalogue: Catalogue, running: Running | None = None) -> Extended:
@@ -65,6 +70,12 @@ def extended(settings: Settings, catalogue: Catalogue, running: Running | None =
         handlers |= ServedPrompts(catalogue, prompt_registry).handlers()
     if settings.advanced_features_enabled:
         handlers |= _advanced(settings, catalogue, running)
+    if running is not None and catalogue.has_tasks():
+        from mcp_server.extensions.tasks import Tasks
+
+        tasks = Tasks(catalogue, running.gate, running.keys, running.open_log, catalogue.answer)
+        running.sweeps(tasks.sweep)
+        handlers |= tasks.handlers()
     return Extended(catalogue, handlers, enabled(settings))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from events.codes import INVALID_PARAMS, METHOD_NOT_FOUND
 from mcp_server.calls import Answer, Call, CallRefused, Teller
+from mcp_server.features.asking import Question
 from mcp_server.features.completions import completion, read_request, starting_with
 from mcp_server.features.envelope import Envelope, Identity
 from mcp_server.features.lists import LISTS, list_end, make_lists
@@ -12,6 +13,7 @@ from mcp_server.features.offer import Offer
 from mcp_server.features.pages import Pages
 from mcp_server.features.refusals import text_param, unknown
 from mcp_server.features.resources import not_found
+from mcp_server.features.rounds import InputNeeded, input_required
 from mcp_server.features.validate import clip
 from operators.param_headers import ParamHeader
 from operators.policy import CacheRule
@@ -78,6 +80,25 @@ class Catalogue:
             Unencodable: They have no JSON form.
         """
         return Answer(self._envelope.wrap(members, version))
+
+    def typed(self, members: dict[str, Any], kind: str) -> Answer:
+        """A result of 2026-07-28 with another ``resultType``; what is not ``complete`` is partial."""
+        return Answer(self._envelope.wrap(members, MODERN[0], kind), partial="" if kind == "complete" else kind)
+
+    def input_required(self, call: Call, needed: InputNeeded) -> Answer:
+        """The result that has the client answer and ask again."""
+        return input_required(call, needed, self._envelope)
+
+    def task_options(self, name: object) -> tuple[str, dict[str, Question]] | None:
+        """How a tool goes on as a task, ``optional`` or ``required``, and what it asks first; None for other tools."""
+        tool = self._tools.get(name) if isinstance(name, str) else None
+        if tool is None or "task" not in tool.options:
+            return None
+        return tool.options["task"], tool.options.get("asks_first", {})
+
+    def has_tasks(self) -> bool:
+        """Whether a tool goes on as a task."""
+        return any("task" in tool.options for tool in self._tools.values())
 
     def prompts(self) -> list[dict[str, Any]]:
         """Its prompts as ``prompts/list`` shows them."""

@@ -2,6 +2,7 @@
 
 from typing import Any, Literal, TypedDict
 
+from mcp_server.features.asking import Question
 from mcp_server.features.content import Annotations
 from mcp_server.features.typed import Schema
 
@@ -18,6 +19,9 @@ class ToolOptions(TypedDict, total=False):
         open_world: It reaches out to a world that nobody has listed.
         cacheable: Seconds for which the same arguments may be answered with the same result.
         public: One caller's cached result may be given to another.
+        task: ``optional`` has it go on as a task for clients that know tasks; ``required`` refuses others.
+        asks_first: Questions that are answered before the task begins, by key; the function finds the answers when it
+            asks them.
         input_schema: A JSON Schema instead of the one made from the parameters.
         output_schema: A JSON Schema instead of the one made from the return annotation; False for none.
         meta: Its ``_meta`` in the list.
@@ -31,6 +35,8 @@ class ToolOptions(TypedDict, total=False):
     open_world: bool
     cacheable: float
     public: bool
+    task: Literal["optional", "required"]
+    asks_first: dict[str, Question]
     input_schema: Schema
     output_schema: Schema | Literal[False]
     meta: dict[str, Any]

@@ -330,35 +330,35 @@ async def greet(name: str) -> str:
     return f"Hello, {name}!"
 
 
-@server.tool
+@server.tool(task="optional")
 async def slow_compute(seconds: float, label: str = "") -> str:
     """Compute for a while."""
     await asyncio.sleep(seconds)
     return f"computed {label} in {seconds:g} s"
 
 
-@server.tool
+@server.tool(task="required")
 async def failing_job() -> str:
     """Fail after a while."""
     await asyncio.sleep(10 * PAUSE)
     raise ToolError("the job failed")
 
 
-@server.tool
+@server.tool(task="optional")
 async def protocol_error_job() -> str:
     """End with an error of the protocol."""
     await asyncio.sleep(PAUSE)
     raise CallRefused(-32603, "the job could not be done")
 
 
-@server.tool
+@server.tool(task="optional")
 async def confirm_delete(filename: str, ctx: Context) -> str:
     """Delete a file once that is confirmed."""
     answer = (await ctx.ask(confirm=Form(f"Delete {filename}?", {"confirm": bool})))["confirm"]
     return f"deleted {filename}" if answer.content.get("confirm") else f"kept {filename}"
 
 
-@server.tool
+@server.tool(task="optional")
 async def multi_input(ctx: Context) -> str:
     """Ask for two things, which may be answered one at a time."""
     answers = await ctx.ask(
@@ -367,7 +367,7 @@ async def multi_input(ctx: Context) -> str:
     return " ".join(str(answer.content.get("name")) for answer in answers.values())
 
 
-@server.tool
+@server.tool(task="optional", asks_first={"user_name": NAME})
 async def test_tool_with_task(ctx: Context) -> str:
     """Ask for a name, and then go on as a task."""
     answer = (await ctx.ask(user_name=NAME))["user_name"]

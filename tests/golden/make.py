@@ -26,6 +26,7 @@ from events.observed import (
     ResourceChanged,
     StreamLeft,
     SubscriptionEnded,
+    TaskOpened,
 )
 from events.record import pack
 from mcp_server import __version__
@@ -134,6 +135,7 @@ OVER_HTTP: tuple[Observed, ...] = (
 
 TASK: tuple[Observed, ...] = (
     opened(1.0, OTHER, transport="task"),
+    TaskOpened(Origin(OTHER, None, 1.0), 3600.0, 1.0),
     decode(frame(1, "tools/call", {"name": "t", "_meta": MODERN_META}), OTHER, 1.0),
     InputWanted(Origin(OTHER, 1, 1.0), "name", "elicitation/create", b'{"message":"?"}'),
     InputBrought(Origin(OTHER, 1, 1.5), "name", b'{"action":"accept"}'),
