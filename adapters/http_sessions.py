@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from adapters.grant import Grant
 from adapters.http_exchange import HttpOutlet
-from adapters.listener import Connection
+from adapters.listener import Connection, grant_of
 from adapters.sessions import Gate, Session
 from events.message import Message
-from operators.authorize import ANONYMOUS
 from operators.versions import META_CLIENT
 
 MOST_SESSIONS: Final = 100_000
@@ -35,7 +35,7 @@ class HttpSessions:
 
     def __init__(self, gate: Gate, idle: float) -> None:
         self.legacy: dict[str, Session] = {}
-        self._traces: dict[str, Session] = {}
+        self._traces: dict[Any, Session] = {}
         self._gate = gate
         self.idle = idle
         self._loop = asyncio.get_running_loop()
@@ -43,7 +43,16 @@ class HttpSessions:
     def open(self, request: web.BaseRequest, trace: str = "") -> Session:
         """Begin a session."""
         outlet = HttpOutlet(self._loop, self._loop.time())
-        return self._gate.open("http", request.remote or "", ANONYMOUS, outlet, trace)
+        grant = grant_of(request)
+        return self._gate.open("http", request.remote or "", grant.principal, outlet, trace, grant=grant)
+
+    def find(self, token: str, request: web.BaseRequest) -> Session | None:
+        """A session by its handle, for the caller that began it: for anybody else there is none."""
+        session, grant = self.legacy.get(token), grant_of(request)
+        if session is None or session.closed or not session.grant.is_same_caller(grant):
+            return None
+        session.follow(grant)
+        return session
 
     def keep(self, session: Session) -> str:
         """Make a handle by which the client names the session from now on; empty when there are too many."""
@@ -53,42 +62,64 @@ class HttpSessions:
         self.legacy[token] = session
         return token
 
-    def end(self, token: str, reason: str) -> bool:
-        """Close a session by its handle; says whether there was one."""
-        session = self.legacy.pop(token, None)
-        if session is None:
+    def end(self, token: str, reason: str, caller: Grant | None = None) -> bool:
+        """Close a session by its handle; says whether there was one, and, given one, whether it was ``caller``'s."""
+        session = self.legacy.get(token)
+        if session is None or (caller is not None and not session.grant.is_same_caller(caller)):
             return False
+        del self.legacy[token]
         session.close(reason)
         return True
 
     def stateless(self, request: web.BaseRequest, connection: Connection, raw: bytes) -> Session:
-        """The session of a stateless request: its trace's, else its client's on this connection."""
+        """The session of a stateless request: its trace's, else its client's on this connection.
+
+        Callers that were told apart by what they showed never share one.
+        """
+        grant = connection.grant
         if b'"traceparent"' in raw and (trace := _trace(raw)):
-            session = self._traces.get(trace)
+            key = trace if grant is None else (trace, grant.principal, grant.client)
+            session = self._traces.get(key)
             if (session is None or session.closed) and len(self._traces) < MOST_SESSIONS:
-                session = self._traces[trace] = self.open(request, trace)
+                session = self._traces[key] = self.open(request, trace)
             # Ids of two clients may collide: a busy trace gets another session.
             if session is not None and not session.closed and not session.pending:
-                return session
+                return _following(session, grant)
         if connection.sessions is None:
             connection.sessions = {}
-        client = _client(raw)
+        caller = b"" if grant is None else f"{grant.principal}\n{grant.client}\n".encode()
+        client = caller + _client(raw)
         if client not in connection.sessions and len(connection.sessions) >= MOST_CLIENTS:
-            client = next(iter(connection.sessions))
+            client = _shared(connection.sessions, caller) or client
         session = connection.sessions.get(client)
         if session is None or session.closed:
             session = connection.sessions[client] = self.open(request)
-        return session
+        return _following(session, grant)
 
     def sweep(self) -> None:
         """Close what nobody uses."""
         late = self._loop.time() - self.idle
-        for sessions in (self.legacy, self._traces):
+        stores: tuple[dict[Any, Session], ...] = (self.legacy, self._traces)
+        for sessions in stores:
             for key, session in list(sessions.items()):
                 outlet = session.outlet
                 if isinstance(outlet, HttpOutlet) and outlet.used < late and not session.pending:
                     del sessions[key]
                     session.close("nobody used it")
+
+
+def _following(session: Session, grant: Grant | None) -> Session:
+    if grant is not None:
+        session.follow(grant)
+    return session
+
+
+def _shared(sessions: dict[bytes, Session], caller: bytes) -> bytes:
+    """The session that one more client of a caller takes part in; if the caller has none, another's makes room."""
+    found = next((client for client in sessions if client.startswith(caller)), b"")
+    if not found:
+        sessions.pop(next(iter(sessions))).close("too many callers use one connection")
+    return found
 
 
 def _client(raw: bytes) -> bytes:

@@ -13,7 +13,7 @@ from aiohttp import StreamReader, hdrs, web
 from adapters.http_answers import SESSION_HEADER, answer, unacceptable
 from adapters.http_exchange import Exchange, HttpOutlet
 from adapters.http_sessions import HttpSessions
-from adapters.listener import READ_LIMIT, Connection, plain
+from adapters.listener import READ_LIMIT, Connection, grant_of, plain
 from adapters.sessions import ENDING, Gate, Session
 from events import codes
 from events.event import Decided, Observed
@@ -61,7 +61,7 @@ class HttpEndpoint:
 
     async def _without_message(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "DELETE" and (token := request.headers.get(SESSION_HEADER)):
-            ended = self.sessions.end(token, "the client ended it")
+            ended = self.sessions.end(token, "the client ended it", grant_of(request))
             return web.Response(status=204) if ended else plain(404, "there is no such session")
         return plain(405, "send messages with POST", {"Allow": "POST"})
 
@@ -90,8 +90,8 @@ class HttpEndpoint:
             session = self.sessions.stateless(request, connection, raw)
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
         if token := head.get(SESSION_HEADER):
-            legacy = self.sessions.legacy.get(token)
-            if legacy is None or legacy.closed:
+            legacy = self.sessions.find(token, request)
+            if legacy is None:
                 return await self._unknown(request, raw)
             return await self._exchange(request, legacy, legacy.read(raw, headers), modern=False)
         return await self._first(request, raw, headers)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from events.codes import UNAUTHORIZED
 from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed
 from events.observed import CacheHit, CallFailed, CallReturned, PermitRefused
@@ -11,10 +12,11 @@ CACHED: Final = "cached"
 TOOL_ERROR: Final = "tool error"
 ERROR: Final = "error"
 REJECTED: Final = "rejected"
+DENIED: Final = "denied"
 THROTTLED: Final = "throttled"
 CANCELLED: Final = "cancelled"
 
-OUTCOMES: Final = (OK, CACHED, TOOL_ERROR, ERROR, REJECTED, THROTTLED, CANCELLED)
+OUTCOMES: Final = (OK, CACHED, TOOL_ERROR, ERROR, REJECTED, DENIED, THROTTLED, CANCELLED)
 
 
 def outcome(decision: Decided, fact: Observed | None) -> str | None:
@@ -27,5 +29,7 @@ def outcome(decision: Decided, fact: Observed | None) -> str | None:
     if kind is ErrorReady:
         if type(fact) is PermitRefused:
             return THROTTLED
-        return ERROR if type(fact) is CallFailed else REJECTED
+        if type(fact) is CallFailed:
+            return ERROR
+        return DENIED if getattr(decision, "code", 0) == UNAUTHORIZED else REJECTED
     return CANCELLED if kind is RequestCancelled else None

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import math
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -15,12 +16,14 @@ import structlog
 
 from adapters.audit_projector import Projector, start_projector
 from adapters.guard import Guard
-from adapters.listener import Listener, bound
+from adapters.listener import Listener, Route, bound
 from adapters.stdio import stdio
 from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
 from mcp_server import __version__
 from mcp_server.app import App
+from mcp_server.authentication import OPEN_PATHS, authenticator
+from mcp_server.authentication import follow as follow_authentication
 from mcp_server.config import Settings, SettingsError
 from mcp_server.database import pool_of
 from mcp_server.offering import Offered
@@ -49,10 +52,20 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     settings = app.settings
     http = HttpEndpoint(app.gate, settings.session_idle)
     websocket = WebSocketEndpoint(app.gate, settings.connection_window, settings.session_idle)
-    listener = Listener({"/mcp": http, "/ws": websocket, **app.operations.routes()}, Guard())
+    routes: dict[str, Route] = {"/mcp": http, "/ws": websocket, **app.operations.routes()}
+    sweeps = [http.sweep, websocket.sweep, app.calls.expire]
+    door = app.door = authenticator(settings, sockets[0].getsockname()[1], app.clock)
+    if door is not None:
+        own = [path for path in routes if path.startswith("/admin/")]  # these have a rule of their own
+        door.open_paths = frozenset((*OPEN_PATHS, *door.routes(), *own))
+        routes |= door.routes()
+        sweeps.append(door.sweep)
+    listener = Listener(routes, Guard(), door=door)
 
     def follow(settings: Settings) -> None:
         http.sessions.idle = websocket.idle = settings.session_idle
+        if door is not None:
+            follow_authentication(door, settings)
         guard = Guard(settings.allowed_hosts, settings.allowed_origins)
         listener.retune(guard, settings.head_timeout, settings.body_timeout, settings.max_connections)
 
@@ -60,7 +73,7 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     app.on_reload(follow)
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(listener, sock=sock, backlog=1024) for sock in sockets]
-    tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, websocket.sweep, app.calls.expire))
+    tasks = asyncio.create_task(_every_second(listener.sweep, *sweeps))
     try:
         with app.operations.checking(app.operations.checks()):
             yield sockets[0].getsockname()[1]
@@ -195,6 +208,7 @@ async def serve(
             except OSError as error:
                 problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
                 raise CannotListen(problem) from error
+            authenticator(settings, settings.port, time.time)  # what is wrong with its settings costs no files either
         async with shared(settings) as found, open_log(settings.store) as log, auditing(settings) as projector:
             app = App(settings, offer.catalogue, log, projector, offer.failed_plugins, found)
             _stop_on_signals(app)

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from events.event import Decided, Event, Observed, Origin, Step
 from events.message import Message
-from events.observed import CacheMissed, Headers, PolicyReplaced, RequestOverflowed, ResourceChanged
+from events.observed import CacheMissed, GrantReplaced, Headers, PolicyReplaced, RequestOverflowed, ResourceChanged
 from events.record import pack
 from mcp_server import __version__
+from operators.access import AccessRule, What, Who
 from operators.measure import NoMeter
 from operators.policy import Limit, dump
 from pipeline.chain import chain
@@ -50,6 +51,8 @@ CALL = {"name": "echo", "arguments": {"text": "\u00fc", "n": 2**70, "x": 1.0}, "
 FULL_POLICY = replace(
     POLICY, limits=(*POLICY.limits, Limit("places", "session", methods=("prompts/list",), concurrent=1))
 )
+
+RULED_POLICY = replace(POLICY, access=(AccessRule(Who(group="ops"), What("prompts/list"), needs_scope="prompts"),))
 
 HISTORY: tuple[Observed, ...] = (
     opened(1.0, policy=FULL_POLICY),
@@ -93,6 +96,11 @@ HISTORY: tuple[Observed, ...] = (
     ResourceChanged(origin(None, 8.75), "workspace://a.py"),
     request(15, "resources/unsubscribe", {"uri": "workspace://a.py"}, at=8.75),
     PolicyReplaced(origin(None, 8.75), dump(POLICY)),
+    PolicyReplaced(origin(None, 8.75), dump(RULED_POLICY)),
+    request(16, "prompts/list", at=8.75),
+    GrantReplaced(origin(None, 8.8), ("prompts",), ("ops",)),
+    request(17, "prompts/list", at=8.8),
+    request(18, "prompts/get", {"name": "p"}, at=8.8),
     closed(9.0),
 )
 
@@ -133,6 +141,7 @@ def _value(name: str, hint: Any) -> Any:
         dict[str, object] | None: {name: [number, number + 0.5, None, True, name]},
         tuple[tuple[str, str], ...]: ((name, "one"), (name, "two")),
         tuple[float, ...]: (number + 0.5, float(number)),
+        tuple[str, ...]: (name, "two"),
     }
     return known[hint]
 
