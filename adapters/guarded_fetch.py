@@ -24,7 +24,7 @@ MOST_BYTES: Final = 256 * 1024
 
 _PORTS: Final = {"https": 443, "http": 80}
 
-_EMBEDDING: Final = tuple(
+_NEVER: Final = tuple(
     map(
         IPv6Network,
         (
@@ -36,10 +36,13 @@ _EMBEDDING: Final = tuple(
             "2001::/32",  # Teredo: RFC 4380
             "2002::/16",  # 6to4: RFC 3056
             "fec0::/10",  # site-local: RFC 3879
+            "3fff::/20",  # documentation: RFC 9637
+            "5f00::/16",  # segment routing: RFC 9602
         ),
     )
 )
-"""IPv6 addresses that hold an IPv4 address, to which somebody on the way may send what is sent to them."""
+"""IPv6 addresses that ``ipaddress`` takes for public ones, in some of its versions, and that are not: most hold an IPv4
+address, to which somebody on the way may send what is sent to them."""
 
 
 class NotFetched(Exception):
@@ -185,7 +188,7 @@ def allowed(address: str, *, loopback: bool = False) -> bool:
         found = ip_address(address)
     except ValueError:
         return False
-    if isinstance(found, IPv6Address) and (found.scope_id or (found not in _LOOPBACK_6 and _embeds(found))):
+    if isinstance(found, IPv6Address) and (found.scope_id or (found not in _LOOPBACK_6 and _is_special(found))):
         return False
     if loopback:
         return found.is_loopback
@@ -202,8 +205,8 @@ def allowed(address: str, *, loopback: bool = False) -> bool:
 _LOOPBACK_6: Final = IPv6Network("::1/128")
 
 
-def _embeds(address: IPv6Address) -> bool:
-    return any(address in network for network in _EMBEDDING)
+def _is_special(address: IPv6Address) -> bool:
+    return any(address in network for network in _NEVER)
 
 
 def _parts(url: str) -> Target:

@@ -49,8 +49,10 @@ LISTED: Final = {
 MOST_PAGES: Final = 10_000
 """Pages of a list that are put together."""
 
-_NAMING: Final = {"tools/call": "tool", "prompts/get": "prompt"}
-"""What is refused with names like the one that was asked for, and what it asks for."""
+_SUGGESTING: Final = {"tools/call": "tools/call", "prompts/get": "prompts/get", "completion/complete": "prompts/get"}
+"""What is refused with names like the one that was asked for, and what those are used by."""
+
+_HINT: Final = "; did you mean "  # what ``refusals.unknown`` writes before them
 
 
 class Visible:
@@ -84,7 +86,7 @@ class Visible:
     def _seen(self, call: Call, teller: Teller) -> Awaitable[Answer]:
         if call.method in LISTED:
             return self._list(call, teller)
-        return self._other(call, teller) if call.method in _NAMING else self._answering(call, teller)
+        return self._other(call, teller) if call.method in _SUGGESTING else self._answering(call, teller)
 
     async def _list(self, call: Call, teller: Teller) -> Answer:
         member, named, use = LISTED[call.method]
@@ -120,13 +122,13 @@ class Visible:
         try:
             return await self._answering(call, teller)
         except CallRefused as refused:
-            data = refused.data or {}
-            if refused.code != INVALID_PARAMS or not isinstance(near := data.get("near"), list):
+            near = (refused.data or {}).get("near")
+            if refused.code != INVALID_PARAMS or not isinstance(near, list):
                 raise
-            table, caller = self._table, self._caller(call.session)
-            seen = [name for name in near if table.decide(caller, call.method, name).allowed]
+            table, caller, use = self._table, self._caller(call.session), _SUGGESTING[call.method]
+            seen = [name for name in near if table.decide(caller, use, name).allowed]
             if seen == near:
                 raise
-            plain = f"unknown {_NAMING[call.method]}: {data.get('name', '')}"
-            hint = f"; did you mean {' or '.join(seen)}?" if seen else ""
-            raise CallRefused(refused.code, plain + hint, {**data, "near": seen}) from None
+            plain = refused.message.rpartition(_HINT)[0]
+            hint = f"{_HINT}{' or '.join(seen)}?" if seen else ""
+            raise CallRefused(refused.code, plain + hint, {**(refused.data or {}), "near": seen}) from None

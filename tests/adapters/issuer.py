@@ -18,10 +18,13 @@ ISSUER = "https://issuer.example"
 SECRET = b"a key of thirty-two bytes or more"
 
 
-@cache
 def key(kind: str, number: int = 0) -> Any:
-    """A private key; making one of RSA takes a while."""
-    del number  # another number, another key
+    """A private key: another for each number."""
+    return _key(kind, number)
+
+
+@cache
+def _key(kind: str, _number: int) -> Any:
     match kind:
         case "RS256":
             return rsa.generate_private_key(65537, 2048)
@@ -41,7 +44,15 @@ def jwk(kind: str, number: int = 0, **more: Any) -> dict[str, Any]:
 
 def claims(**more: Any) -> dict[str, Any]:
     now = int(time.time())
-    given = {"iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": now, "exp": now + 600, "scope": "read write", **more}
+    given = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "alice",
+        "iat": now,
+        "exp": now + 600,
+        "scope": "read write",
+        **more,
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 
