@@ -72,6 +72,7 @@ class Authenticator:
         self._keys = keys
         self._issuer = issuer
         self._known: dict[bytes, tuple[Grant, float]] = {}
+        self._problem = ""
         self._told = 0.0
         self._untold = 0
 
@@ -119,8 +120,11 @@ class Authenticator:
         try:
             changed = self._keys.follow()
         except UnusableKeys as error:
-            _log.error("the API keys are as they were", extra={"reason": str(error)})
+            if str(error) != self._problem:
+                self._problem = str(error)
+                _log.error("the API keys are as they were", extra={"reason": self._problem})
         else:
+            self._problem = ""
             if changed:
                 self._known.clear()
                 _log.info("the API keys were read anew")

@@ -25,18 +25,21 @@ _EVERYWHERE: Final = {"": "localhost", "0.0.0.0": "localhost", "::": "localhost"
 def authenticator(settings: Settings, port: int, now: Callable[[], float]) -> Authenticator | None:
     """What finds out who calls; None when the settings name nothing that callers could show.
 
+    A key that is too short to be one verifies nothing: the server starts, and lets nobody in by it; see
+    :func:`unusable_key`.
+
     Args:
         settings: How to serve.
         port: Where the server listens.
         now: Seconds since the epoch.
 
     Raises:
-        SettingsError: A key is too short, a file cannot be used, or a setting is missing that others need.
+        SettingsError: A file or a URL cannot be used, or a setting is missing that others need.
     """
     if not settings.authenticates:
         return None
     resource = resource_of(settings, port)
-    secret = settings.signing_key() if settings.jwt_secret_key is not None else None
+    secret = None if settings.jwt_secret_key is None or unusable_key(settings) else settings.signing_key()
     keys = _issuer_keys(settings)
     tokens = Tokens(resource, secret, settings.auth_issuer, keys) if secret is not None or keys is not None else None
     found = Authenticator(resource, now, tokens=tokens, keys=_api_keys(settings), issuer=settings.auth_issuer)
@@ -83,6 +86,17 @@ def mint(settings: Settings, port: int, claims: dict[str, object]) -> str:
     """
     own = {"iss": OWN_ISSUER, "aud": resource_of(settings, port)}
     return jwt.encode({**own, **claims}, settings.signing_key(), "HS256")
+
+
+def unusable_key(settings: Settings) -> str:
+    """Why no token is taken that is signed with the server's own key; empty when there is none, or it is good."""
+    if settings.jwt_secret_key is None:
+        return ""
+    try:
+        settings.signing_key()
+    except SettingsError as error:
+        return str(error)
+    return ""
 
 
 def _issuer_keys(settings: Settings) -> KeySet | None:

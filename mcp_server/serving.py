@@ -22,7 +22,7 @@ from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
 from mcp_server import __version__
 from mcp_server.app import App
-from mcp_server.authentication import OPEN_PATHS, authenticator
+from mcp_server.authentication import OPEN_PATHS, authenticator, unusable_key
 from mcp_server.authentication import follow as follow_authentication
 from mcp_server.config import Settings, SettingsError
 from mcp_server.database import pool_of
@@ -55,6 +55,8 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     routes: dict[str, Route] = {"/mcp": http, "/ws": websocket, **app.operations.routes()}
     sweeps = [http.sweep, websocket.sweep, app.calls.expire]
     door = app.door = authenticator(settings, sockets[0].getsockname()[1], app.clock)
+    if problem := unusable_key(settings):
+        _log.error("no token is taken that is signed with the server's own key", reason=problem)
     if door is not None:
         own = [path for path in routes if path.startswith("/admin/")]  # these have a rule of their own
         door.open_paths = frozenset((*OPEN_PATHS, *door.routes(), *own))

@@ -270,8 +270,14 @@ def test_too_few_descriptors_for_the_connections_are_told(
 def test_settings_that_are_hardly_meant_are_told() -> None:
     assert statuses(sense.sense(Settings())) == {"settings": "ok"}
     odd = Settings(host="0.0.0.0", jwt_secret_key=SecretStr("short"), debug=True, store="memory:", audit=False)
-    assert statuses(sense.sense(odd)) == {"authentication": "wrong", "allowed_hosts": "warning"}
+    assert statuses(sense.sense(odd)) == dict.fromkeys(("jwt_secret_key", "allowed_hosts"), "warning")
     assert "short" not in str(sense.sense(odd)).replace("too short", "")
+
+
+def test_a_server_that_could_not_tell_who_calls_is_told_of() -> None:
+    (found,) = sense.sense(Settings(auth_issuer="https://issuer.example"))
+    assert (found.check, found.status) == ("authentication", "wrong")
+    assert "auth_audience" in found.found
 
 
 def test_production_is_looked_at_more_strictly() -> None:

@@ -3,7 +3,7 @@
 from time import time
 from typing import Final
 
-from mcp_server.authentication import authenticator
+from mcp_server.authentication import authenticator, unusable_key
 from mcp_server.config.checks.finding import OK, WARNING, WRONG, Finding
 from mcp_server.config.errors import SettingsError
 from mcp_server.config.settings import Settings
@@ -15,6 +15,8 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 def sense(settings: Settings) -> list[Finding]:
     """What somebody should think about."""
     found = []
+    if problem := unusable_key(settings):
+        found.append(Finding("jwt_secret_key", WARNING, *problem.split("; ", 1)))
     try:
         authenticator(settings, settings.port, time)
     except SettingsError as error:
