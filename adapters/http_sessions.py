@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 
@@ -48,10 +48,14 @@ class HttpSessions:
 
     def find(self, token: str, request: web.BaseRequest) -> Session | None:
         """A session by its handle, for the caller that began it: for anybody else there is none."""
-        session, grant = self.legacy.get(token), grant_of(request)
-        if session is None or session.closed or not session.grant.is_same_caller(grant):
+        session = self.legacy.get(token)
+        if session is None or session.closed:
             return None
-        session.follow(grant)
+        grant = cast(Connection, request.protocol).grant
+        if grant is not None:  # else nobody is asked who they are
+            if not session.grant.is_same_caller(grant):
+                return None
+            session.follow(grant)
         return session
 
     def keep(self, session: Session) -> str:
@@ -84,17 +88,23 @@ class HttpSessions:
                 session = self._traces[key] = self.open(request, trace)
             # Ids of two clients may collide: a busy trace gets another session.
             if session is not None and not session.closed and not session.pending:
-                return _following(session, grant)
+                if grant is not None:
+                    session.follow(grant)
+                return session
         if connection.sessions is None:
             connection.sessions = {}
-        caller = b"" if grant is None else f"{grant.principal}\n{grant.client}\n".encode()
-        client = caller + _client(raw)
+        client, caller = _client(raw), b""
+        if grant is not None:
+            caller = f"{grant.principal}\n{grant.client}\n".encode()
+            client = caller + client
         if client not in connection.sessions and len(connection.sessions) >= MOST_CLIENTS:
             client = _shared(connection.sessions, caller) or client
         session = connection.sessions.get(client)
         if session is None or session.closed:
             session = connection.sessions[client] = self.open(request)
-        return _following(session, grant)
+        if grant is not None:
+            session.follow(grant)
+        return session
 
     def sweep(self) -> None:
         """Close what nobody uses."""
@@ -106,12 +116,6 @@ class HttpSessions:
                 if isinstance(outlet, HttpOutlet) and outlet.used < late and not session.pending:
                     del sessions[key]
                     session.close("nobody used it")
-
-
-def _following(session: Session, grant: Grant | None) -> Session:
-    if grant is not None:
-        session.follow(grant)
-    return session
 
 
 def _shared(sessions: dict[bytes, Session], caller: bytes) -> bytes:

@@ -79,10 +79,9 @@ class KeySet:
             BadCredential: The issuer has no such key.
             Unverifiable: It cannot be asked, and was not lately.
         """
-        if self._found is None or self._now() - self._found > FRESH:
-            await self._renew(self._asked)
         key = self._known(id, algorithm)
-        if key is None:
+        is_old = self._found is None or self._now() - self._found > FRESH
+        if key is None or (is_old and not self._fetching.locked()):  # one caller waits, others take the key there is
             await self._renew(self._asked)
             key = self._known(id, algorithm)
         if self._found is None or self._now() - self._found > STALE:

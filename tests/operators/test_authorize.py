@@ -1,13 +1,22 @@
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events import codes
-from events.decided import AccessDecided, RequestRejected
-from events.observed import GrantReplaced, PolicyReplaced
+from events.decided import AccessDecided, CallDispatched, RequestRejected
+from events.event import Observed
+from events.observed import GrantReplaced, PolicyReplaced, SessionClosed, SessionOpened
+from events.record import pack
 from operators.access import AccessRule, Table, What, Who
 from operators.authorize import authorize
+from operators.measure import NoMeter
 from operators.policy import Policy, dump
-from tests.facts import OTHER, admitted, closed, opened, origin
-from tests.passing import through
+from pipeline.chain import chain
+from pipeline.log import Record
+from replay.replay import verify
+from tests.facts import OTHER, SESSION, admitted, closed, opened, origin
+from tests.histories import POLICY, histories
+from tests.passing import steps_of, through
 
 REJECTED = RequestRejected(origin(1), codes.UNAUTHORIZED, "this server does not serve anonymous callers")
 DENIED = RequestRejected(origin(1), codes.UNAUTHORIZED, "you may not do this")
@@ -71,6 +80,40 @@ def test_another_table_counts_from_its_fact_on_and_an_empty_one_is_not_asked() -
     decided = [(each.origin.request, each.rule, each.allowed) for each in out if isinstance(each, AccessDecided)]
     assert decided == [(2, "ops", True), (3, "access[0]", False)]
     assert out[-1] == admitted(4)
+
+
+RULED = Policy(
+    access=(
+        AccessRule(Who(scope="s"), What("tools/call", "echo")),
+        AccessRule(what=What("tools/call", "add"), needs_scope="s t"),
+        AccessRule(Who(group="g")),
+    ),
+    extensions=POLICY.extensions,
+)
+grants = st.builds(
+    GrantReplaced,
+    st.just(origin(None, 1000.0)),
+    st.sampled_from([(), ("s",), ("s", "t")]),
+    st.sampled_from([(), ("g",)]),
+)
+
+
+@given(histories(sessions=(SESSION,)), st.lists(st.tuples(st.integers(1, 30), grants), max_size=5))
+def test_whatever_comes_nothing_is_dispatched_that_was_denied_and_a_replay_decides_the_same(
+    history: list[Observed], shown: list[tuple[int, GrantReplaced]]
+) -> None:
+    between = [each for each in history[1:-1] if not isinstance(each, SessionOpened | SessionClosed)]
+    facts: list[Observed] = [replace(history[0], policy=dump(RULED)), *between, history[-1]]
+    for place, grant in shown:
+        at = facts[min(place, len(facts) - 1) - 1].origin.at
+        facts.insert(min(place, len(facts) - 1), replace(grant, origin=origin(None, at)))
+    steps = steps_of(chain(RULED, NoMeter()), *facts)
+    for step in steps:
+        decided = [each for each in step.decisions if isinstance(each, AccessDecided)]
+        dispatched = [each for each in step.decisions if isinstance(each, CallDispatched)]
+        assert not dispatched or [each.allowed for each in decided] == [True]
+    records = [Record(number, SESSION, number, pack([step])) for number, step in enumerate(steps, 1)]
+    assert all(verdict.holds for verdict in verify(records))
 
 
 def test_verdicts_that_are_kept_at_hand_are_those_of_the_table() -> None:
