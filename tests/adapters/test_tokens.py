@@ -1,5 +1,6 @@
 """Which tokens are taken: the right ones, and no other of hundreds that are nearly right."""
 
+import asyncio
 import base64
 import hmac
 import json
@@ -13,11 +14,16 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from adapters.grant import BadCredential, Grant
 from adapters.jwks import ALGORITHMS, KeySet
 from adapters.tokens import LONGEST_TOKEN, Tokens
+from events.event import Origin, Step
+from events.observed import SessionOpened
+from events.record import pack, unpack
 from tests.adapters.issuer import AUDIENCE, ISSUER, SECRET, claims, jwk, key, own, raw, token
 
 
@@ -260,3 +266,42 @@ async def test_a_token_without_an_id_is_verified_only_where_one_key_can_be_meant
     assert (await several.grant(token("RS256", 1))).principal == "alice"
     with pytest.raises(BadCredential):
         await several.grant(token(headers={"kid": None}))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+claims_of_any_kind = st.dictionaries(
+    st.sampled_from(["iss", "aud", "sub", "exp", "nbf", "iat", "jti", "scope", "scp", "groups", "client_id", "azp"]),
+    json_values,
+)
+
+
+@given(
+    st.text()
+    | st.text("abcAB01-_.=", max_size=60)
+    | st.tuples(st.dictionaries(st.sampled_from(["alg", "kid", "typ", "b64"]), json_values), claims_of_any_kind).map(
+        lambda parts: raw(*parts, b"x")
+    )
+)
+def test_whatever_is_shown_is_refused_in_words(shown: str) -> None:
+    with pytest.raises(BadCredential) as refused:
+        asyncio.run(tokens().grant(shown))
+    assert shown not in str(refused.value) or len(shown) < 3
+
+
+@given(claims_of_any_kind)
+def test_whatever_a_well_signed_token_says_it_is_a_caller_that_can_be_recorded_or_refused(said: dict[str, Any]) -> None:
+    given = {**claims(iss="mcp-rewind"), **said}
+    try:
+        grant = asyncio.run(tokens().grant(_free("HS256", given)))
+    except BadCredential:
+        return
+    opened = SessionOpened(
+        Origin("s", None, 0.0), "http", "", grant.principal, b"", "", "", "", grant.scopes, grant.groups
+    )
+    assert unpack(pack([Step(opened, ())]), "s")[0].fact == opened
+    assert grant.principal not in ("", "anonymous")
+    assert isinstance(grant.expires, float)
