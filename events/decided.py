@@ -34,7 +34,7 @@ class AccessDecided(Decided, frozen=True, gc=False):
 
     Attributes:
         rule: The rule that decided: its name, or its place as ``access[2]``; ``open`` for what needs none, ``default``
-            for what no rule is about.
+            for what no rule is about, ``too-long`` for a name that none looks at.
         allowed: Whether the request may go on.
     """
 

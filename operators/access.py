@@ -17,11 +17,19 @@ MOST_RULES: Final = 1000
 LONGEST_PATTERN: Final = 256
 """Characters. A pattern is matched in a time that grows with it and the name, and never with their power set."""
 
+LONGEST_NAME: Final = 4096
+"""Characters of a name that rules look at; what has a longer one is denied, so that no caller keeps the server busy."""
+
 OPEN: Final = "open"
 """The rule of what needs none: see :data:`NEEDS_NO_RULE`."""
 
 DEFAULT: Final = "default"
 """The rule of what no rule is about."""
+
+TOO_LONG: Final = "too-long"
+"""The rule of what has a longer name than rules look at."""
+
+_RESERVED: Final = (OPEN, DEFAULT, TOO_LONG)
 
 NEEDS_NO_RULE: Final = frozenset(
     {
@@ -90,8 +98,8 @@ class AccessRule(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         patterns = (self.who.principal, self.who.scope, self.who.group, self.what.method, self.what.name)
         if max(map(len, patterns)) > LONGEST_PATTERN:
             raise ValueError(f"a pattern has at most {LONGEST_PATTERN} characters")
-        if self.name and (not _NAME.fullmatch(self.name) or self.name in (OPEN, DEFAULT)):
-            raise ValueError(f"name must be 1 to 64 letters, digits, _ . : or -, and neither {OPEN} nor {DEFAULT}")
+        if self.name and (not _NAME.fullmatch(self.name) or self.name in _RESERVED):
+            raise ValueError(f"name must be 1 to 64 letters, digits, _ . : or -, and none of {', '.join(_RESERVED)}")
         if self.needs_scope and not self.allow:
             raise ValueError("needs_scope does not go with allow false: no scope helps there")
         check_scopes(self.needs_scope.split(" ") if self.needs_scope else ())
@@ -111,7 +119,7 @@ class Verdict(NamedTuple):
     """What the table says.
 
     Attributes:
-        rule: The rule that decided: its name or place, :data:`OPEN` or :data:`DEFAULT`.
+        rule: The rule that decided: its name or place, :data:`OPEN`, :data:`DEFAULT` or :data:`TOO_LONG`.
         allowed: Whether it may be.
         scopes: All the scopes that it takes, with spaces between them, where the caller lacks one of them.
     """
@@ -137,6 +145,8 @@ class Table:
 
     def decide(self, caller: Caller, method: str, name: str) -> Verdict:
         """Whether ``caller`` may do this."""
+        if len(name) > LONGEST_NAME:
+            return _TOO_LONG
         for rule in self._rules:
             if rule.is_about(caller, method, name):
                 return rule.verdict(caller)
@@ -174,6 +184,7 @@ class _Ready:
 
 
 _OPEN: Final = Verdict(OPEN, allowed=True)
+_TOO_LONG: Final = Verdict(TOO_LONG, allowed=False)
 
 
 def subject(message: Message, method: str, name: str) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Decide who may use the server at all, and who may use what of it."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from events import codes
@@ -80,8 +81,7 @@ def authorize(*, anonymous: bool, table: Table = _EVERYTHING) -> Stage:
         return (decided, event if verdict.allowed else _rejected(event, verdict))
 
     def replaced(access: Access, event: PolicyReplaced) -> Sequence[Event]:
-        policy = load(event.policy)
-        access.follow(table_of(policy.access, policy.access_default), anonymous=policy.anonymous)
+        access.follow(_table(event.policy), anonymous=load(event.policy).anonymous)
         return (event,)
 
     known: dict[type[Event], Decision[Access]] = {
@@ -91,6 +91,12 @@ def authorize(*, anonymous: bool, table: Table = _EVERYTHING) -> Stage:
         PolicyReplaced: replaced,
     }
     return stage("authorize", lambda: Access(table, anonymous=anonymous), known)
+
+
+@lru_cache(maxsize=64)
+def _table(policy: bytes) -> Table:
+    found = load(policy)
+    return table_of(found.access, found.access_default)
 
 
 def _rejected(event: Admitted, verdict: Verdict) -> RequestRejected:

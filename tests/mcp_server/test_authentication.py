@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import subprocess
 import time
 import warnings
 from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ from mcp_server.config import Settings, SettingsError, load_settings
 from operators.access import AccessRule
 from replay.replay import verify
 from tests.adapters.issuer import AUDIENCE, SECRET, issuing, jwk, own, token
+from tests.docs.terminal import environment
 from tests.facts import frame
 from tests.serving import Served, call_params, handshake, serving, soon, text_of
 
@@ -450,6 +452,21 @@ def _short(key: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return jwt.encode({"sub": "a", "aud": AUDIENCE, "exp": 2**33, "iss": "mcp-rewind"}, key, "HS256")
+
+
+def test_what_is_wrong_is_told_in_one_line_before_any_file_is_made(tmp_path: Path) -> None:
+    done = subprocess.run(
+        ["mcp-rewind", "serve", "--port", "0"],
+        cwd=tmp_path,
+        env={**environment(), "MCP_AUTH_ISSUER": "https://issuer.example"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "auth_issuer needs auth_audience" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from operators.access import (
     DECIDED_AS,
     DEFAULT,
+    LONGEST_NAME,
     LONGEST_PATTERN,
     MOST_RULES,
     NEEDS_NO_RULE,
     OPEN,
+    TOO_LONG,
     AccessRule,
     Caller,
     Otherwise,
@@ -143,10 +145,15 @@ def test_all_that_is_said_of_whom_a_rule_is_about_has_to_fit(
 def test_no_pattern_takes_long_whatever_it_is_matched_with(pattern: str) -> None:
     table = Table((AccessRule(what=What("*", pattern)),))
     begun = time.perf_counter()
-    table.decide(BOB, "tools/call", "a" * 100_000)
-    assert (
-        time.perf_counter() - begun < 1.0
-    )  # with one that goes back the first of them takes longer than there is time
+    for _ in range(100):
+        table.decide(BOB, "tools/call", "a" * LONGEST_NAME)
+    assert time.perf_counter() - begun < 1.0  # one that goes back takes longer than there is time for the first of them
+
+
+def test_a_name_that_is_longer_than_rules_look_at_is_denied() -> None:
+    table = Table((AccessRule(),), "allow")
+    assert table.decide(BOB, "tools/call", "a" * LONGEST_NAME).allowed
+    assert table.decide(BOB, "tools/call", "a" * (LONGEST_NAME + 1)) == Verdict(TOO_LONG, allowed=False)
 
 
 who = st.builds(Who, st.sampled_from(["*", "a*", "bob"]), st.sampled_from(["", "s*"]), st.sampled_from(["", "g"]))
@@ -188,6 +195,7 @@ def test_what_stands_below_the_rule_that_decides_changes_nothing(
         (lambda: AccessRule(name="a b"), "name must be"),
         (lambda: AccessRule(name="open"), "name must be"),
         (lambda: AccessRule(name="default"), "name must be"),
+        (lambda: AccessRule(name="too-long"), "name must be"),
         (lambda: AccessRule(allow=False, needs_scope="a"), "needs_scope does not go with allow false"),
         (lambda: AccessRule(needs_scope='a"b'), "a scope is printable ASCII"),
         (lambda: AccessRule(needs_scope="a  b"), "a scope is printable ASCII"),
