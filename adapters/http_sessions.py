@@ -98,7 +98,7 @@ class HttpSessions:
             caller = f"{grant.principal}\n{grant.client}\n".encode()
             client = caller + client
         if client not in connection.sessions and len(connection.sessions) >= MOST_CLIENTS:
-            client = _shared(connection.sessions, caller) or client
+            client = _shared(connection.sessions, caller, client)
         session = connection.sessions.get(client)
         if session is None or session.closed:
             session = connection.sessions[client] = self.open(request)
@@ -118,12 +118,13 @@ class HttpSessions:
                     session.close("nobody used it")
 
 
-def _shared(sessions: dict[bytes, Session], caller: bytes) -> bytes:
-    """The session that one more client of a caller takes part in; if the caller has none, another's makes room."""
-    found = next((client for client in sessions if client.startswith(caller)), b"")
-    if not found:
-        sessions.pop(next(iter(sessions))).close("too many callers use one connection")
-    return found
+def _shared(sessions: dict[bytes, Session], caller: bytes, client: bytes) -> bytes:
+    """Whose session one more client of a caller takes part in: if the caller has none, its own, for which one goes."""
+    for each in sessions:
+        if each.startswith(caller):
+            return each
+    sessions.pop(next(iter(sessions))).close("too many callers use one connection")
+    return client
 
 
 def _client(raw: bytes) -> bytes:

@@ -283,7 +283,7 @@ claims_of_any_kind = st.dictionaries(
     st.text()
     | st.text("abcAB01-_.=", max_size=60)
     | st.tuples(st.dictionaries(st.sampled_from(["alg", "kid", "typ", "b64"]), json_values), claims_of_any_kind).map(
-        lambda parts: raw(*parts, b"x")
+        lambda parts: raw(parts[0], parts[1], b"x")
     )
 )
 def test_whatever_is_shown_is_refused_in_words(shown: str) -> None:
