@@ -52,6 +52,9 @@ MOST_PAGES: Final = 10_000
 _SUGGESTING: Final = {"tools/call": "tools/call", "prompts/get": "prompts/get", "completion/complete": "prompts/get"}
 """What is refused with names like the one that was asked for, and what those are used by."""
 
+_PUBLIC: Final = b'"cacheScope":"public"'  # as ``Resource.read`` ends; in the contents its quotes are escaped
+_PRIVATE: Final = b'"cacheScope":"private"'
+
 _HINT: Final = "; did you mean "  # what ``refusals.unknown`` writes before them
 
 
@@ -86,6 +89,8 @@ class Visible:
     def _seen(self, call: Call, teller: Teller) -> Awaitable[Answer]:
         if call.method in LISTED:
             return self._list(call, teller)
+        if call.method == "resources/read":
+            return self._read(call, teller)
         return self._other(call, teller) if call.method in _SUGGESTING else self._answering(call, teller)
 
     async def _list(self, call: Call, teller: Teller) -> Answer:
@@ -116,6 +121,12 @@ class Visible:
                 break
             params = {**params, "cursor": cursor}
         return first
+
+    async def _read(self, call: Call, teller: Teller) -> Answer:
+        """A resource: whoever may read it may not pass it on from a cache to somebody who may not."""
+        answer = await self._answering(call, teller)
+        head, found, tail = answer.payload.rpartition(_PUBLIC)
+        return Answer(head + _PRIVATE + tail, answer.is_error) if found else answer
 
     async def _other(self, call: Call, teller: Teller) -> Answer:
         """A request whose refusal may name others like the one that was asked for: only those that are seen."""

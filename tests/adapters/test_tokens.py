@@ -51,8 +51,6 @@ async def test_the_right_token_is_taken_however_it_may_be_signed() -> None:
     "changed",
     [
         {"aud": ["https://other.example", AUDIENCE]},
-        {"nbf": int(time.time()) - 5},
-        {"exp": int(time.time()) - 3},  # clocks differ
         {"scope": None, "scp": ["read", "write"]},
         {"sub": None, "client_id": "alice"},
         {"more": {"of": ["anything"]}},
@@ -62,6 +60,12 @@ async def test_the_right_token_is_taken_however_it_may_be_signed() -> None:
 async def test_what_a_token_may_look_like_besides(changed: dict[str, Any]) -> None:
     grant = await tokens().grant(token(**changed))
     assert (grant.principal, grant.scopes) == ("alice", ("read", "write"))
+
+
+async def test_clocks_may_differ_a_little() -> None:
+    now = int(time.time())
+    for changed in ({"exp": now - 3}, {"nbf": now + 3}, {"nbf": now - 3}, {"iat": now + 3}):
+        assert (await tokens().grant(token(**changed))).principal == "alice"
 
 
 @pytest.mark.parametrize(

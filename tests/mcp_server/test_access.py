@@ -80,9 +80,9 @@ def _resource(server: MCPServer, uri: str) -> None:
             return name
     else:
 
-        @server.resource(uri)
+        @server.resource(uri, public=True, cacheable=60.0)
         async def resource() -> str:
-            return uri
+            return f'{uri} "cacheScope":"public"'
 
 
 @asynccontextmanager
@@ -290,6 +290,18 @@ async def test_the_other_lists_are_their_readers_too() -> None:
         assert found.body["result"]["prompts"] != []
         found = await served.modern(1, "prompts/search", {"query": "code"}, **ada)
         assert (found.status, found.body["result"]["prompts"]) == (200, [])
+
+
+async def test_what_some_may_read_is_not_for_caches_that_all_share() -> None:
+    for rules, scope in ((RULES, "private"), ((), "public")):
+        async with ruled(access=rules) as served:
+            for _ in range(2):  # found, and from the server's own cache
+                reply = await served.modern(1, "resources/read", {"uri": "file:///open/a"}, **bearer(sub="ada"))
+                result = reply.body["result"]
+                assert (result["cacheScope"], result["ttlMs"]) == (scope, 60_000)
+                assert result["contents"][0]["text"] == 'file:///open/a "cacheScope":"public"'
+            denied = await served.modern(1, "resources/read", {"uri": "file:///shut/a"}, **bearer(sub="ada"))
+            assert denied.status == (403 if rules else 200)
 
 
 async def test_a_cursor_of_another_readers_list_is_none_of_ones_own() -> None:
