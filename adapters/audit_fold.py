@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from events.decided import SessionAgreed
+from events.decided import AccessDecided, SessionAgreed
 from events.event import Observed, Origin, RequestId, SessionId, Step
 from events.frames import OUTGOING, frame
 from events.jsonrpc import id_text
@@ -39,12 +39,13 @@ class CallRow:
         latency: Milliseconds from its arrival to its end.
         bytes_in: The size of the message.
         bytes_out: The size of everything that was sent because of it.
+        rule: The rule that decided whether its caller may make it; empty where there are no rules.
         stored: Whether an earlier batch has stored it.
     """
 
     __slots__ = (
         *("id", "session", "at", "principal", "method", "name", "request", "outcome", "code", "latency"),
-        *("bytes_in", "bytes_out", "trace", "stored"),
+        *("bytes_in", "bytes_out", "trace", "rule", "stored"),
     )
 
     def __init__(self, id: int, session: "SessionRow", origin: Origin, method: str, name: str, size: int) -> None:
@@ -61,6 +62,7 @@ class CallRow:
         self.bytes_in = size
         self.bytes_out = 0
         self.trace = session.trace
+        self.rule = ""
         self.stored = False
 
 
@@ -200,6 +202,8 @@ class Fold:
             call = begun or session.open.get(decision.origin.request)
             if call is None:
                 continue
+            if type(decision) is AccessDecided:  # with the request that it is about, so the row is not stored yet
+                call.rule = decision.rule
             if type(decision) in OUTGOING:
                 call.bytes_out += len(frame(decision, fact))
                 self._change(call)

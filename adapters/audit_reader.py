@@ -23,7 +23,7 @@ _PLACES: Final = (1 << PLACE_BITS) - 1
 _COLUMNS: Final = """
     calls.id, sessions.session, calls.at, calls.principal, sessions.transport, sessions.client,
     calls.method, calls.name, calls.request, calls.outcome, calls.code, calls.latency,
-    calls.bytes_in, calls.bytes_out, calls.trace
+    calls.bytes_in, calls.bytes_out, calls.trace, calls.rule
 """
 _CALL: Final = f"SELECT {_COLUMNS} FROM calls JOIN sessions ON sessions.id = calls.session WHERE calls.id = ?"  # noqa: S608 - constants
 

@@ -21,7 +21,7 @@ is where the two cost about the same."""
 
 _CALL: Final = (
     *("id", "session", "at", "principal", "method", "name", "request", "outcome", "code", "latency"),
-    *("bytes_in", "bytes_out", "trace"),
+    *("bytes_in", "bytes_out", "trace", "rule"),
 )
 _SESSION: Final = (
     *("id", "session", "opened", "closed", "reason", "transport", "peer", "principal", "client", "version"),

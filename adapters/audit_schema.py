@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the tables; a view of another version is built anew."""
 
 NAME: Final = "audit"
@@ -23,7 +23,8 @@ CALLS: Final = """
         latency REAL,               -- milliseconds
         bytes_in INTEGER NOT NULL,
         bytes_out INTEGER NOT NULL,
-        trace TEXT NOT NULL
+        trace TEXT NOT NULL,
+        rule TEXT NOT NULL          -- what decided about access; empty where nothing did
     )
 """
 

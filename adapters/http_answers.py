@@ -4,10 +4,11 @@ import math
 import time
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 from aiohttp import HttpVersion11, web
 
+from adapters.listener import Connection
 from events import codes
 from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided
@@ -100,11 +101,20 @@ def answer(
         case ErrorReady(code=code, data=data):
             if data and "retryAfter" in data:
                 headers["Retry-After"] = str(max(1, math.ceil(float(str(data["retryAfter"])))))
+            if code == codes.UNAUTHORIZED and data and "scope" in data:
+                status, more = _step_up(request, str(data["scope"]))
+                headers |= more
             status = status or (_STATUS if modern else _LEGACY_STATUS).get(code, 200)
             return web.Response(status=status, body=frame, headers=headers)
         case RequestCancelled():
             return web.Response(status=202)
     raise AssertionError(f"{type(decision).__name__} answers nothing")
+
+
+def _step_up(request: web.BaseRequest, scope: str) -> tuple[int, dict[str, str]]:
+    """What asks the client for a token with more scopes, in both eras (2025-11-25 and 2026-07-28, authorization)."""
+    connection = cast(Connection, request.protocol)
+    return (403, {}) if connection.door is None else connection.door.step_up(connection.grant, scope)
 
 
 @lru_cache(maxsize=256)

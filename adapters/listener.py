@@ -5,11 +5,12 @@ import errno
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from adapters.grant import NOBODY, Grant
 from adapters.guard import Guard
 from adapters.sessions import Session
 from events.jsonrpc import FRAME_LIMIT
@@ -20,21 +21,35 @@ READ_LIMIT: Final = 4 * FRAME_LIMIT
 """Bytes of one message that are read at all: what is longer than a message may be is refused in words up to here."""
 
 
+class Door(Protocol):
+    """Whoever finds out who calls."""
+
+    async def admit(self, request: web.BaseRequest, connection: "Connection") -> web.StreamResponse | None:
+        """Tell ``connection`` who sends ``request``; what to answer when it is not to be let in, else None."""
+
+    def step_up(self, grant: Grant | None, scope: str) -> tuple[int, dict[str, str]]:
+        """The status and the headers that ask a caller to come back with ``scope``."""
+
+
 class Connection(RequestHandler):
     """One connection.
 
     Attributes:
+        door: Who finds out who calls; None when nobody is asked.
+        grant: Who sends the request that is being answered; None when nobody is asked.
         opened: When it was accepted, in the event loop's seconds.
         greeted: Whether a whole request head has come.
         reading: Since when the body of a request is awaited; None when none is.
         sessions: The stateless sessions that live on it, by client.
     """
 
-    __slots__ = ("greeted", "opened", "reading", "sessions")
+    __slots__ = ("door", "grant", "greeted", "opened", "reading", "sessions")
 
     def __init__(self, manager: "Listener", **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self.opened = manager.now()
+        self.door = manager.door
+        self.grant: Grant | None = None
         self.greeted = False
         self.reading: float | None = None
         self.sessions: dict[bytes, Session] | None = None
@@ -57,6 +72,7 @@ class Listener(web.Server):
 
     Args:
         routes: For each path what answers it.
+        door: Asked first who calls, and whether they may; None lets everybody in.
         head_timeout: Seconds in which a connection must bring its first request head.
         body_timeout: Seconds in which a request must bring its body.
         idle_timeout: Seconds for which a connection may wait for its next request.
@@ -72,6 +88,7 @@ class Listener(web.Server):
         body_timeout: float = 30.0,
         idle_timeout: float = 75.0,
         most_connections: int = 10_000,
+        door: Door | None = None,
     ) -> None:
         super().__init__(
             self._answer,
@@ -82,6 +99,7 @@ class Listener(web.Server):
             tcp_keepalive=True,
         )
         self._routes = routes
+        self.door = door
         self.retune(guard, head_timeout, body_timeout, most_connections)
         self.now = asyncio.get_running_loop().time
 
@@ -117,10 +135,17 @@ class Listener(web.Server):
         if problem := self._guard.problem(headers.get("Host"), headers.get("Origin")):
             status, reason = problem
             return plain(status, reason)
+        if self.door is not None and (refused := await self.door.admit(request, connection)) is not None:
+            return refused
         route = self._routes.get(request.path)
         if route is None:
             return plain(404, f"there is nothing here; there is something at {', '.join(sorted(self._routes))}")
         return await route(request, connection)
+
+
+def grant_of(request: web.BaseRequest) -> Grant:
+    """Who sends a request that is being answered."""
+    return cast(Connection, request.protocol).grant or NOBODY
 
 
 @contextmanager

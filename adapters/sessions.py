@@ -9,6 +9,7 @@ import msgspec
 from reactivex.abc import DisposableBase
 
 from adapters.clock import new_session_id
+from adapters.grant import Grant
 from events import codes
 from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed, Origin, RequestId, SessionId
@@ -17,6 +18,7 @@ from events.jsonrpc import decode, id_text, malformed
 from events.message import Message
 from events.observed import (
     CallerLeft,
+    GrantReplaced,
     Headers,
     ListChanged,
     MessageMalformed,
@@ -81,6 +83,8 @@ class Past(NamedTuple):
         pending: The requests that were owed an answer.
         begun: Those of them whose call had begun.
         sent: The messages so far on the streams that go on: those of pending requests, and that of none.
+        scopes: What its caller was allowed.
+        groups: What its caller belonged to.
         closed: Whether it is over.
     """
 
@@ -95,6 +99,8 @@ class Past(NamedTuple):
     pending: dict[RequestId, Message]
     begun: frozenset[RequestId]
     sent: dict[RequestId | None, int]
+    scopes: tuple[str, ...]
+    groups: tuple[str, ...]
     closed: bool
 
 
@@ -104,6 +110,7 @@ class Session:
     Attributes:
         peer: The address of the other side; empty where there is none.
         principal: Who is calling.
+        grant: What the caller last showed of itself.
         pending: The requests that came and are owed an answer, by id.
         apart: What else came and is owed one, by identity.
         follows: The resources of which it is to hear when they change.
@@ -122,6 +129,7 @@ class Session:
         "capabilities",
         "closed",
         "follows",
+        "grant",
         "id",
         "is_part",
         "listens",
@@ -148,6 +156,7 @@ class Session:
         self.capabilities: dict[str, Any] = {}
         self.peer = peer
         self.principal = principal
+        self.grant = Grant(principal)
         self.outlet = outlet
         self.is_part = is_part
         self.pending: dict[RequestId, Message] = {}
@@ -176,6 +185,12 @@ class Session:
                 fact = msgspec.structs.replace(fact, origin=Origin(self.id, None, fact.origin.at))
             return self.owe(fact)
         return fact
+
+    def follow(self, grant: Grant) -> None:
+        """Go by what the caller, who is still the same, has shown now; what changed is a fact before its request."""
+        if (grant.scopes, grant.groups) != (self.grant.scopes, self.grant.groups):
+            self.push(GrantReplaced(Origin(self.id, None, self._gate.clock()), grant.scopes, grant.groups))
+        self.grant = grant
 
     def malformed(self, raw: bytes, code: int, problem: str) -> MessageMalformed:
         """Count in bytes that the transport itself cannot take. Follow with :meth:`push`."""
@@ -294,15 +309,18 @@ class Gate:
         *,
         parent: SessionId = "",
         version: str = "",
+        grant: Grant | None = None,
     ) -> Session:
         """Begin a session; see :class:`SessionOpened`."""
         at = self.clock()
         session = Session(self, new_session_id(at), transport, peer, principal, outlet, is_part=bool(parent))
+        session.grant = grant = grant or session.grant
         self.sessions[session.id] = session
         _log.info("session opened", extra={"session": session.id, "transport": transport, "trace": trace})
         if self.journal.failure is None:
             origin = Origin(session.id, None, at)
-            opened = SessionOpened(origin, transport, peer, principal, self._policy, trace, parent, version)
+            about = (trace, parent, version, grant.scopes, grant.groups)
+            opened = SessionOpened(origin, transport, peer, principal, self._policy, *about)
             self.ingress.push(opened)
             if self._policy != self._first_policy:  # which is what the chain begins every session with
                 self.ingress.push(PolicyReplaced(origin, self._policy))
@@ -319,6 +337,7 @@ class Gate:
         opened = past.opened
         session = Session(self, opened.origin.session, opened.transport, opened.peer, opened.principal, outlet)
         session.agreed, session.capabilities, session.follows = past.agreed, past.capabilities, past.follows
+        session.grant = Grant(opened.principal, past.scopes, past.groups)
         session.pending.update(past.pending)
         self.in_flight += len(past.pending)
         self.sessions[session.id] = session

@@ -30,7 +30,6 @@ from events.observed import (
     RequestReceived,
     ResponseReceived,
 )
-from operators.authorize import ANONYMOUS
 from operators.era import is_modern
 from operators.param_headers import PREFIX
 from operators.versions import LEGACY
@@ -84,7 +83,7 @@ class HttpEndpoint:
         token = request.headers.get(SESSION_HEADER)
         if token is None or request.method not in ("GET", "DELETE"):
             return plain(405, "send messages with POST", {"Allow": "POST"})
-        session = await self.sessions.find(token, ANONYMOUS)
+        session = await self.sessions.find(token, request)
         if session is None:
             return plain(404, "there is no such session")
         if request.method == "GET":
@@ -174,7 +173,7 @@ class HttpEndpoint:
             session = self.sessions.stateless(request, connection, raw)
             return await self._exchange(request, session, session.read(raw, headers), modern=True)
         if token := head.get(SESSION_HEADER):
-            legacy = self.sessions.known(token, ANONYMOUS) or await self.sessions.find(token, ANONYMOUS)
+            legacy = self.sessions.known(token, request) or await self.sessions.find(token, request)
             if legacy is None:
                 return await self._unknown(request, raw)
             return await self._exchange(request, legacy, legacy.read(raw, headers), modern=False)

@@ -12,13 +12,16 @@ from typing import Final, Literal, cast
 from aiohttp import WSMsgType, web
 
 from adapters.corked import Cork
-from adapters.listener import READ_LIMIT, Connection, plain
+from adapters.listener import READ_LIMIT, Connection, grant_of, plain
 from adapters.sessions import HIGH_WATER, Gate, Session
 from events import codes
 from events.event import Decided, Observed, RequestId
-from operators.authorize import ANONYMOUS
 
 SUBPROTOCOL: Final = "mcp"
+
+EXPIRED: Final = "the token that it was opened with has expired"
+_GOING_AWAY: Final = 1001  # RFC 6455, 7.4.1
+_POLICY: Final = 1008
 
 MOST_WAITING: Final = 16 * 1024 * 1024
 """Bytes that may wait for a peer that does not read; then it is cut off."""
@@ -63,10 +66,10 @@ class SocketOutlet:
     def release(self, _request: RequestId | None, _decision: Decided) -> None:
         """There is one channel, and it stays."""
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: str, code: int = _GOING_AWAY) -> None:
         """Send what waits, then close."""
         self.ended = self.ended or reason
-        self._closing = asyncio.create_task(self._close(reason))
+        self._closing = asyncio.create_task(self._close(reason, code))
 
     def _wait(self, frame: bytes) -> None:
         if self._queue is None:
@@ -90,10 +93,10 @@ class SocketOutlet:
             self._queue = self._task = None
             self._bytes = 0
 
-    async def _close(self, reason: str) -> None:
+    async def _close(self, reason: str, code: int) -> None:
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=1.0)
-        await self._socket.close(code=1001, message=reason.encode()[:120])
+        await self._socket.close(code=code, message=reason.encode()[:120])
 
 
 class WebSocketEndpoint:
@@ -121,7 +124,8 @@ class WebSocketEndpoint:
         connection.transport = self._cork.over(cast(asyncio.Transport, request.transport))
         await socket.prepare(request)
         outlet = SocketOutlet(socket, connection.transport, self._gate.clock())
-        session = self._gate.open("websocket", request.remote or "", ANONYMOUS, outlet)
+        grant = grant_of(request)
+        session = self._gate.open("websocket", request.remote or "", grant.principal, outlet, grant=grant)
         self._open[session] = outlet
         reason = "the server stopped"
         try:
@@ -132,15 +136,22 @@ class WebSocketEndpoint:
         return socket
 
     def sweep(self) -> None:
-        """Close what nobody uses. To be called every second or so."""
-        late = self._gate.clock() - self.idle
-        for session, outlet in self._open.items():
-            if outlet.used < late and not session.pending and not outlet.ended:
+        """Close what nobody uses, or nobody may use any more. To be called every second or so."""
+        now = self._gate.clock()
+        late = now - self.idle
+        for session, outlet in list(self._open.items()):
+            if (expires := session.grant.expires) is not None and expires <= now:
+                _expire(session, outlet)
+            elif outlet.used < late and not session.pending and not outlet.ended:
                 outlet.close("nobody used it")
 
     async def _talk(self, socket: Socket, session: Session, outlet: SocketOutlet) -> str:
+        expires = session.grant.expires
         while True:
             message = await socket.receive()
+            if expires is not None and expires <= self._gate.clock():
+                _expire(session, outlet)
+                continue  # until the closing has come through
             if message.type is WSMsgType.TEXT:
                 fact = session.read(message.data)
                 outlet.used = fact.origin.at
@@ -159,6 +170,13 @@ class WebSocketEndpoint:
             session.when_room(partial(_tell, room))
             await room
         session.when_room(None)
+
+
+def _expire(session: Session, outlet: SocketOutlet) -> None:
+    """End a session: what comes from here on comes from nobody who is known."""
+    if not session.closed:
+        outlet.close(EXPIRED, _POLICY)
+        session.close(EXPIRED)
 
 
 def _tell(room: "asyncio.Future[None]") -> None:

@@ -29,6 +29,19 @@ class RequestRejected(Decided, frozen=True, gc=False):
     data: dict[str, object] | None = None
 
 
+class AccessDecided(Decided, frozen=True, gc=False):
+    """The table of who may do what was asked about a request.
+
+    Attributes:
+        rule: The rule that decided: its name, or its place as ``access[2]``; ``open`` for what needs none, ``default``
+            for what no rule is about, ``too-long`` for a name that none looks at.
+        allowed: Whether the request may go on.
+    """
+
+    rule: str
+    allowed: bool
+
+
 class PermitAsked(Decided, frozen=True, gc=False):
     """A request waits for leave from limits that sessions share.
 

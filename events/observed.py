@@ -33,6 +33,8 @@ class SessionOpened(Observed, frozen=True, gc=False):
         trace: The W3C trace id that the session was opened under; empty when there is none.
         parent: The session that sent the batch or began the task; empty unless this is one.
         version: The protocol version that holds without a handshake; empty when the client is to say it.
+        scopes: What the caller was allowed by whoever vouches for it.
+        groups: What the caller belongs to.
     """
 
     transport: str
@@ -42,12 +44,21 @@ class SessionOpened(Observed, frozen=True, gc=False):
     trace: str = ""
     parent: str = ""
     version: str = ""
+    scopes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 class SessionClosed(Observed, frozen=True, gc=False):
     """No more messages will come. ``reason`` says why, in words."""
 
     reason: str
+
+
+class GrantReplaced(Observed, frozen=True, gc=False):
+    """The same caller showed another token: from here on it has these scopes and groups, and no others."""
+
+    scopes: tuple[str, ...]
+    groups: tuple[str, ...]
 
 
 class PolicyReplaced(Observed, frozen=True, gc=False):

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from events.codes import UNAUTHORIZED
 from events.decided import ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed
 from events.observed import CacheHit, CallFailed, CallReturned, Interrupted, PermitRefused
@@ -13,10 +14,11 @@ INPUT_REQUIRED: Final = "input required"
 TASK: Final = "task"
 ERROR: Final = "error"
 REJECTED: Final = "rejected"
+DENIED: Final = "denied"
 THROTTLED: Final = "throttled"
 CANCELLED: Final = "cancelled"
 
-OUTCOMES: Final = (OK, CACHED, TOOL_ERROR, INPUT_REQUIRED, TASK, ERROR, REJECTED, THROTTLED, CANCELLED)
+OUTCOMES: Final = (OK, CACHED, TOOL_ERROR, INPUT_REQUIRED, TASK, ERROR, REJECTED, DENIED, THROTTLED, CANCELLED)
 
 
 def outcome(decision: Decided, fact: Observed | None) -> str | None:
@@ -31,5 +33,7 @@ def outcome(decision: Decided, fact: Observed | None) -> str | None:
     if kind is ErrorReady:
         if type(fact) is PermitRefused:
             return THROTTLED
-        return ERROR if type(fact) in (CallFailed, Interrupted) else REJECTED
+        if type(fact) in (CallFailed, Interrupted):
+            return ERROR
+        return DENIED if getattr(decision, "code", 0) == UNAUTHORIZED else REJECTED
     return CANCELLED if kind is RequestCancelled else None

@@ -12,6 +12,7 @@ import structlog
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from adapters.audit_projector import Projector
+from adapters.authenticator import Authenticator
 from adapters.clock import wall_clock
 from adapters.keys import Keys, new_secret
 from adapters.metrics_log import MeasuredLog
@@ -24,6 +25,7 @@ from mcp_server.config import Reloaded, Settings, in_force, reloaded
 from mcp_server.effects import Effects
 from mcp_server.extensions.compose import Running, enabled, extended
 from mcp_server.features.catalogue import Catalogue
+from mcp_server.features.visible import Visible
 from mcp_server.operations import Operations
 from mcp_server.production.event_lines import EventLines
 from mcp_server.production.log_setup import lost as lines_lost
@@ -31,6 +33,8 @@ from mcp_server.rehydrate import Rehydrator
 from mcp_server.running import Calls
 from mcp_server.shared import Shared, in_memory
 from mcp_server.stores import reading
+from operators.access import Caller, table_of
+from operators.authorize import ANONYMOUS
 from operators.policy import Policy, dump
 from pipeline.chain import chain
 from pipeline.ingress import Ingress
@@ -62,6 +66,7 @@ class App:
         rehydrator: Takes up again the sessions of before a restart.
         stopping: Set when the server is to stop, whatever the reason.
         failure: Why the log failed; None while all is well.
+        door: What finds out who calls; None where nobody is asked, and before anybody can call.
     """
 
     def __init__(  # what it is wired from
@@ -80,9 +85,16 @@ class App:
         self.clock = wall_clock()
         self._offer = offer
         self._policy = policy = Policy(
-            settings.anonymous, settings.limits, offer.cache_rules(), enabled(settings), offer.headers()
+            settings.anonymous,
+            settings.limits,
+            offer.cache_rules(),
+            enabled(settings),
+            settings.access,
+            settings.access_default,
+            offer.headers(),
         )
         self.reloads = 0
+        self.door: Authenticator | None = None
         self._pressure = Level.NORMAL
         self._followers: list[Callable[[Settings], None]] = []
         self.shared = shared or in_memory(settings)
@@ -100,6 +112,10 @@ class App:
                 "mcp_database_connections": ("Connections to the database", lambda: self._pooled("size")),
                 "mcp_database_connections_in_use": ("Those that somebody uses", lambda: self._pooled("in_use")),
                 "mcp_database_waiting": ("Callers that wait for one", lambda: self._pooled("waiting")),
+                "mcp_authentication_failures": (
+                    "Requests that showed nothing valid",
+                    lambda: self.door.refused if self.door else 0,
+                ),
                 "mcp_settings_reloads": ("Times the settings were read anew", lambda: self.reloads),
                 "mcp_cache_entries": ("Results in the cache", lambda: cache.stats().entries),
                 "mcp_cache_bytes": ("Their size together", lambda: cache.stats().bytes),
@@ -144,8 +160,9 @@ class App:
         running = Running(self.gate, handlers, self.open_log, at_end, self.keys, sweeps)
         self.rehydrator = Rehydrator(self.gate, self.journal, ingress, self.meter, self.open_log, dump(policy))
         served = extended(settings, offer, running)
+        self._visible = Visible(served, table_of(policy.access, policy.access_default), self._caller, offer.page_size)
         lent = Lent(states=Seal(self.keys, "states"))
-        self.calls = Calls(served, ingress, self.clock, settings.call_timeout, lent)
+        self.calls = Calls(self._visible, ingress, self.clock, settings.call_timeout, lent)
         Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
         self._event_lines = EventLines(self.journal.recorded)
         self.journal.lost.subscribe(self.gate.on_lost)
@@ -154,6 +171,11 @@ class App:
         self._changed: set[str] = set()
         self._loop = loop
         offer.follow(self.list_changed)
+
+    def _caller(self, session: str) -> Caller:
+        """Who owns a session; when it has closed, nobody."""
+        found = self.gate.sessions.get(session)
+        return Caller(ANONYMOUS) if found is None else Caller(found.principal, found.grant.scopes, found.grant.groups)
 
     def _pooled(self, figure: str) -> int:
         statistics = getattr(self.calls.lent.database, "statistics", None)
@@ -177,9 +199,13 @@ class App:
         """
         found = reloaded(self.settings, given)
         settings = self.settings = in_force(self.settings, given)
-        policy = msgspec.structs.replace(self._policy, anonymous=settings.anonymous, limits=settings.limits)
+        policy = msgspec.structs.replace(
+            self._policy,
+            **{name: getattr(settings, name) for name in ("anonymous", "limits", "access", "access_default")},
+        )
         if policy != self._policy:
             self.limits.replace(policy.limits)
+            self._visible.follow(table_of(policy.access, policy.access_default))
             self._follow(policy)
         self.calls.timeout = settings.call_timeout
         self._open_window()

@@ -14,7 +14,7 @@ from events.decided import (
 from events.event import Observed, RequestId, SessionId, Step
 from events.frames import OUTGOING, frame
 from events.message import Message
-from events.observed import PolicyReplaced, RequestReceived, SessionClosed, SessionOpened
+from events.observed import GrantReplaced, PolicyReplaced, RequestReceived, SessionClosed, SessionOpened
 from events.record import unpack
 from pipeline.log import LogReader
 
@@ -71,12 +71,16 @@ class _Fold:
         self.pending: dict[RequestId, Message] = {}
         self.begun: set[RequestId] = set()
         self.sent: dict[RequestId | None, int] = {}
+        self.scopes: tuple[str, ...] = ()
+        self.groups: tuple[str, ...] = ()
 
     def take(self, step: Step) -> None:
         """Take one more step in."""
         fact = step.fact
         if isinstance(fact, RequestReceived) and fact.origin.request is not None:
             self.pending[fact.origin.request] = fact.message
+        elif isinstance(fact, SessionOpened | GrantReplaced):
+            self.scopes, self.groups = fact.scopes, fact.groups
         for decision in step.decisions:
             request = decision.origin.request
             if type(decision) in OUTGOING and (request is None or request in self.pending):
@@ -116,6 +120,8 @@ def _folded(steps: list[Step], version: int) -> Past:
         fold.pending,
         frozenset(fold.begun),
         fold.sent,
+        fold.scopes,
+        fold.groups,
         isinstance(facts[-1], SessionClosed),
     )
 

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import math
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from functools import partial
@@ -16,13 +17,15 @@ import structlog
 
 from adapters.audit_projector import Projector, start_projector
 from adapters.guard import Guard
-from adapters.listener import Listener, bound
+from adapters.listener import Listener, Route, bound
 from adapters.seal import Seal
 from adapters.stdio import stdio
 from adapters.streamable_http import HttpEndpoint
 from adapters.websocket import WebSocketEndpoint
 from mcp_server import __version__
 from mcp_server.app import App
+from mcp_server.authentication import OPEN_PATHS, authenticator, unusable_key
+from mcp_server.authentication import follow as follow_authentication
 from mcp_server.config import Settings, SettingsError
 from mcp_server.database import pool_of
 from mcp_server.offering import Offered
@@ -55,10 +58,22 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     history = partial(sent_on, app.open_log)
     http = HttpEndpoint(app.gate, settings.session_idle, handles, app.rehydrator.restore, history)
     websocket = WebSocketEndpoint(app.gate, settings.connection_window, settings.session_idle)
-    listener = Listener({"/mcp": http, "/ws": websocket, **app.operations.routes()}, Guard())
+    routes: dict[str, Route] = {"/mcp": http, "/ws": websocket, **app.operations.routes()}
+    sweeps = [http.sweep, websocket.sweep, app.sweep]
+    door = app.door = authenticator(settings, sockets[0].getsockname()[1], app.clock)
+    if problem := unusable_key(settings):
+        _log.error("no token is taken that is signed with the server's own key", reason=problem)
+    if door is not None:
+        own = [path for path in routes if path.startswith("/admin/")]  # these have a rule of their own
+        door.open_paths = frozenset((*OPEN_PATHS, *door.routes(), *own))
+        routes |= door.routes()
+        sweeps.append(door.sweep)
+    listener = Listener(routes, Guard(), door=door)
 
     def follow(settings: Settings) -> None:
         http.sessions.idle = websocket.idle = settings.session_idle
+        if door is not None:
+            follow_authentication(door, settings)
         guard = Guard(settings.allowed_hosts, settings.allowed_origins)
         listener.retune(guard, settings.head_timeout, settings.body_timeout, settings.max_connections)
 
@@ -66,7 +81,7 @@ async def listening(app: App, sockets: Sequence[socket]) -> AsyncIterator[int]:
     app.on_reload(follow)
     loop = asyncio.get_running_loop()
     servers = [await loop.create_server(listener, sock=sock, backlog=1024) for sock in sockets]
-    tasks = asyncio.create_task(_every_second(listener.sweep, http.sweep, websocket.sweep, app.sweep))
+    tasks = asyncio.create_task(_every_second(listener.sweep, *sweeps))
     try:
         with app.operations.checking(app.operations.checks()):
             yield sockets[0].getsockname()[1]
@@ -204,6 +219,7 @@ async def serve(
             except OSError as error:
                 problem = f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
                 raise CannotListen(problem) from error
+            authenticator(settings, settings.port, time.time)  # what is wrong with its settings costs no files either
         keys = keys_of(settings)
         async with shared(settings) as found, open_log(settings.store) as log, auditing(settings) as projector:
             app = App(settings, offer.catalogue, log, projector, offer.failed_plugins, found, keys)

@@ -6,10 +6,11 @@ from functools import lru_cache
 import msgspec
 from msgspec import Struct
 
+from operators.access import AccessRule, Otherwise, check_rules
 from operators.limits.limit import Limit
 from operators.param_headers import ParamHeader
 
-__all__ = ["CacheRule", "Limit", "Policy", "dump", "load"]
+__all__ = ["AccessRule", "CacheRule", "Limit", "Policy", "dump", "load"]
 
 
 class CacheRule(Struct, frozen=True, gc=False):
@@ -36,6 +37,8 @@ class Policy(Struct, frozen=True, gc=False):
         limits: Every limit that covers a request must let it pass.
         cache: A rule for a name counts before one for all names of its method; what no rule covers is never cached.
         extensions: Requests that are taken besides those of the protocol (``operators.methods.EXTENSIONS``).
+        access: Who may do what: the first rule that is about a request decides. Without rules everything is allowed.
+        access_default: What becomes of a request that none of the rules is about.
         headers: The headers that repeat arguments of tools.
     """
 
@@ -43,12 +46,15 @@ class Policy(Struct, frozen=True, gc=False):
     limits: tuple[Limit, ...] = ()
     cache: tuple[CacheRule, ...] = ()
     extensions: tuple[str, ...] = ()
+    access: tuple[AccessRule, ...] = ()
+    access_default: Otherwise = "deny"
     headers: tuple[ParamHeader, ...] = ()
 
     def __post_init__(self) -> None:
         for name, times in Counter(limit.name for limit in self.limits).items():
             if times > 1:
                 raise ValueError(f"limit {name!r}: name is given to {times} limits; each needs one of its own")
+        check_rules(self.access)
 
 
 def dump(policy: Policy) -> bytes:

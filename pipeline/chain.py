@@ -5,6 +5,7 @@ from collections.abc import Callable
 from reactivex import Observable
 
 from events.event import Observed, Step
+from operators.access import table_of
 from operators.admit import admit
 from operators.answer_from_cache import answer_from_cache
 from operators.ask_client import ask_client
@@ -24,7 +25,7 @@ def chain(policy: Policy, meter: Meter) -> Callable[[Observable[Observed]], Obse
     """Every decision the server makes, in the order in which it makes them: from facts to steps."""
     return fuse(
         admit(policy.extensions, policy.headers),
-        authorize(anonymous=policy.anonymous),
+        authorize(anonymous=policy.anonymous, table=table_of(policy.access, policy.access_default)),
         rate_limit(policy.limits),
         answer_from_cache(policy.cache),
         tell_changes(),

@@ -17,7 +17,13 @@ def note(event: Event) -> str:
 
 def _opened(event: observed.SessionOpened) -> str:
     peer = f" from {event.peer}" if event.peer else ""
-    return f"{event.transport}{peer} as {event.principal}"
+    return f"{event.transport}{peer} as {event.principal}{_with(event)}"
+
+
+def _with(event: observed.SessionOpened | observed.GrantReplaced) -> str:
+    """Scopes and groups, where there are any."""
+    parts = ((" with ", event.scopes), (" of ", event.groups))
+    return "".join(f"{word}{' '.join(found)}" for word, found in parts if found)
 
 
 def _size(event: Any) -> str:
@@ -42,7 +48,9 @@ def _returned(event: observed.CallReturned) -> str:
 
 def _policy(event: observed.PolicyReplaced) -> str:
     policy = load(event.policy)
-    return f"{len(policy.limits)} limits; anonymous callers {'are' if policy.anonymous else 'are not'} served"
+    rules = f"{len(policy.access)} rules of access; " if policy.access else ""
+    served = "are" if policy.anonymous else "are not"
+    return f"{len(policy.limits)} limits; {rules}anonymous callers {served} served"
 
 
 def _progress(event: observed.ProgressReported) -> str:
@@ -71,6 +79,7 @@ _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     observed.SessionOpened: _opened,
     observed.SessionClosed: lambda event: event.reason,
     observed.PolicyReplaced: _policy,
+    observed.GrantReplaced: lambda event: _with(event).strip() or "no scopes and no groups",
     observed.RequestReceived: _size,
     observed.NotificationReceived: _size,
     observed.ResponseReceived: _size,
@@ -86,6 +95,7 @@ _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     observed.MessageLogged: _logged,
     decided.SessionAgreed: _agreed,
     decided.RequestRejected: _error,
+    decided.AccessDecided: lambda event: f"{'allowed' if event.allowed else 'denied'} by {event.rule}",
     decided.PermitAsked: _asked,
     decided.PermitReturned: _asked,
     decided.CacheAsked: lambda event: f"key {event.key[:12]}",

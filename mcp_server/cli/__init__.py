@@ -16,7 +16,7 @@ from mcp_server.cli.arguments import Parser, near
 from mcp_server.cli.text import clean
 from replay.sessions import UnknownSession
 
-COMMANDS: Final = ("serve", "demo", "sessions", "show", "replay", "audit", "config", "doctor")
+COMMANDS: Final = ("serve", "demo", "sessions", "show", "replay", "audit", "config", "doctor", "key")
 
 _ABOUT: Final = "An MCP server that remembers: every message is an event, so every session can be replayed."
 _FIRST_STEPS: Final = """\

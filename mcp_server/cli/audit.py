@@ -8,6 +8,7 @@ import msgspec
 
 from adapters.audit_fold import PLACE_BITS
 from adapters.audit_reader import AuditReader
+from events.outcome import DENIED
 from mcp_server.cli.arguments import command, count
 from mcp_server.cli.codes import OK, UsageError
 from mcp_server.cli.output import Column, Output, Row
@@ -28,14 +29,14 @@ _FLAGS: Final = (
     ("session", "SESSION", "an id, the beginning of one, or last"),
     ("method", "METHOD", "the JSON-RPC method"),
     ("name", "NAME", "the tool, prompt or resource"),
-    ("outcome", "OUTCOME", "ok, cached, tool-error, error, rejected, throttled, cancelled or pending"),
+    ("outcome", "OUTCOME", "ok, cached, tool-error, error, rejected, denied, throttled, cancelled or pending"),
     ("since", "TIME", "from then on: -2h, 2026-11-23 or 2026-11-23T09:30:00Z (UTC)"),
     ("until", "TIME", "before then"),
     ("min-latency", "SPAN", "that took at least as long: 100ms, 1.5s"),
 )
 _SHOWN: Final = (
     *("time", "session", "position", "principal", "transport", "client", "method", "name", "request"),
-    *("outcome", "code", "latency_ms", "bytes_in", "bytes_out", "trace"),
+    *("outcome", "code", "latency_ms", "bytes_in", "bytes_out", "trace", "rule"),
 )
 _AS_STORED: Final = frozenset(_SHOWN) - {"time", "position", "latency_ms"}
 _LOOK: Final = 0.25
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     with open_view(arguments.store, rebuild=arguments.rebuild) as view, view.reading() as reader:
         if arguments.follow:
             return _follow(view, reader, query, limit, output)
-        if not output.rows(_columns(output), map(_row, ask(reader, query, limit=limit))):
+        if not output.rows(_columns(output, query), map(_row, ask(reader, query, limit=limit))):
             _explain(output, query)
     return OK
 
@@ -99,7 +100,7 @@ def _explain(output: Output, query: Query) -> None:
 
 def _follow(view: View, reader: AuditReader, query: Query, limit: int | None, output: Output) -> int:
     """Show what there is, oldest first, then what comes, each when it has ended."""
-    columns = _columns(output)
+    columns = _columns(output, query)
     newest = next(reader.calls({}, limit=1), {"id": 0})["id"]
     pending = [row["id"] for row in reader.calls({"outcome": None}, limit=_MOST_PENDING)]
     known = list(ask(reader, query, limit=limit))[::-1]
@@ -130,7 +131,7 @@ def _row(call: Row) -> Row:
     return {name: row[name] for name in _SHOWN}
 
 
-def _columns(output: Output) -> list[Column]:
+def _columns(output: Output, query: Query) -> list[Column]:
     if not output.table:
         return [Column(name, name) for name in _SHOWN]
     return [
@@ -142,6 +143,7 @@ def _columns(output: Output) -> list[Column]:
         Column("name", "name"),
         Column("outcome", "outcome", lambda word: word or PENDING, style=outcome_style),
         Column("code", "code", right=True, spare=3),
+        *([Column("rule", "rule")] if query.outcome == DENIED else []),  # most servers have none
         Column("latency_ms", "ms", number, right=True),
         Column("bytes_in", "in", lambda size: number(size, 0), right=True, style="dim", spare=5),
         Column("bytes_out", "out", lambda size: number(size, 0), right=True, style="dim", spare=4),

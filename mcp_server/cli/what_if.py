@@ -35,7 +35,7 @@ def ask_what_if(reader: SqliteReader, session: str | None, file: Path, output: O
         settings = load_settings(file, {}, {})
     except SettingsError as error:
         raise UsageError(f"argument --what-if: {error}") from error
-    policy = Policy(settings.anonymous, settings.limits)
+    policy = Policy(settings.anonymous, settings.limits, access=settings.access, access_default=settings.access_default)
     counts: Counter[tuple[str, str]] = Counter()
 
     def counted(change: Changed) -> Row:

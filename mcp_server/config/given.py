@@ -8,12 +8,28 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from mcp_server.config import settings as settled
 from mcp_server.config.errors import SettingsError
-from mcp_server.config.kinds import Count, Key, Limits, Models, Port, Seconds, Secret, Token, Wait, Whole, Words, upper
+from mcp_server.config.kinds import (
+    Access,
+    Count,
+    Key,
+    Limits,
+    Models,
+    Port,
+    Scopes,
+    Seconds,
+    Secret,
+    Token,
+    Wait,
+    Whole,
+    Words,
+    upper,
+)
 from mcp_server.config.limits import DEFAULT, default_limit
 from mcp_server.config.names import ALIASES
 from mcp_server.config.problems import problems, unknown
 from mcp_server.config.settings import Level, Settings, Transport, WhenAway
 from mcp_server.effects import Durability
+from operators.access import Otherwise
 from operators.limits.limit import Algorithm
 from operators.policy import Limit
 
@@ -80,8 +96,35 @@ class Given(BaseSettings):
     allowed_origins: Words = Field(
         default=(), description="Origins of pages that may call it, such as `https://example.org`."
     )
-    anonymous: bool = Field(default=True, description="Whether callers that nobody vouches for may use it.")
-    jwt_secret_key: Secret = Field(default=None, description="The key that tokens are signed with, at least 32 bytes.")
+    anonymous: bool | None = Field(
+        default=None,
+        description="Whether callers that nobody vouches for may use it; null for: unless there is something by which "
+        "callers can show who they are.",
+    )
+    jwt_secret_key: Secret = Field(
+        default=None, description="The key that tokens are signed with by HS256, at least 32 bytes; empty for none."
+    )
+    auth_issuer: str = Field(
+        default="", description="Whose tokens are taken: the URL of an authorization server; empty for nobody's."
+    )
+    auth_audience: str = Field(
+        default="",
+        description="The URI by which clients call this server, and for which tokens must be; empty for the address "
+        "that it listens on.",
+    )
+    auth_jwks_url: str = Field(
+        default="", description="Where the issuer's public keys are; empty for where its metadata says."
+    )
+    auth_scopes: Scopes = Field(default=(), description="Scopes that every token and key must have.")
+    api_keys_file: str = Field(
+        default="", description="A file of hashed keys, which `mcp-rewind key new` writes; empty for none."
+    )
+    access: Access = Field(
+        default=(), description="Who may do what: the first rule that is about a request decides; empty allows all."
+    )
+    access_default: Otherwise = Field(
+        default="deny", description="What becomes of a request that none of these rules is about: `allow` or `deny`."
+    )
     secret_key: Key = Field(
         default=None,
         description="What handles, cursors and states that clients bring back are sealed with, at least 32 bytes; "
@@ -229,6 +272,8 @@ class Given(BaseSettings):
         values = {name: getattr(self, name) for name in Settings.__struct_fields__}
         values["database"] = settled.Database(**self.database.model_dump())
         values["limits"] = (*self.limits, *self._default_limit())
+        if self.anonymous is None:  # on stdio the caller is whoever started the server, and shows nothing
+            values["anonymous"] = self.transport_type == "stdio" or not Settings(**values).authenticates
         return Settings(**values)
 
     def _default_limit(self) -> tuple[Limit, ...]:

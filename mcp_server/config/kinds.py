@@ -11,6 +11,7 @@ from pydantic_settings import NoDecode
 
 from mcp_server.config.settings import CompletionModel
 from mcp_server.protocol.addresses import check_address
+from operators.access import AccessRule, check_rules, check_scopes
 from operators.policy import Limit
 
 Each = TypeVar("Each", bound=msgspec.Struct)
@@ -50,6 +51,17 @@ def _models(value: Any) -> tuple[CompletionModel, ...]:
         check_address(model.base_url, f"`completion_models[{index}].base_url`")
     _check_names(model.name for model in found)
     return found
+
+
+def _access(value: Any) -> tuple[AccessRule, ...]:
+    found = _structs(value, AccessRule, "access")
+    check_rules(found)
+    return found
+
+
+def _scopes(value: tuple[str, ...]) -> tuple[str, ...]:
+    check_scopes(value)
+    return value
 
 
 def _structs(value: Any, kind: type[Each], setting: str) -> tuple[Each, ...]:
@@ -111,6 +123,8 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), _Number]
 Wait = Annotated[float, Field(ge=0, allow_inf_nan=False), _Number]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Limits = Annotated[tuple[Limit, ...], NoDecode, PlainValidator(_limits), PlainSerializer(msgspec.to_builtins)]
+Scopes = Annotated[Words, AfterValidator(_scopes)]
+Access = Annotated[tuple[AccessRule, ...], NoDecode, PlainValidator(_access), PlainSerializer(msgspec.to_builtins)]
 Models = Annotated[tuple[CompletionModel, ...], NoDecode, PlainValidator(_models), PlainSerializer(msgspec.to_builtins)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_nothing)]
 Token = Annotated[Secret, AfterValidator(_long_enough)]

@@ -8,10 +8,13 @@ from mcp_server.config.settings import Settings
 
 RELOADABLE: Final = frozenset(
     {
+        "access",
+        "access_default",
         "admin_token",
         "allowed_hosts",
         "allowed_origins",
         "anonymous",
+        "auth_scopes",
         "body_timeout",
         "call_timeout",
         "debug",

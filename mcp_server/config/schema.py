@@ -8,9 +8,14 @@ import msgspec
 from mcp_server.config.given import Given
 from mcp_server.config.names import ALIASES
 from mcp_server.config.settings import CompletionModel
+from operators.access import AccessRule
 from operators.policy import Limit
 
-LISTS: Final[dict[str, type[msgspec.Struct]]] = {"limits": Limit, "completion_models": CompletionModel}
+LISTS: Final[dict[str, type[msgspec.Struct]]] = {
+    "access": AccessRule,
+    "limits": Limit,
+    "completion_models": CompletionModel,
+}
 """Settings that are lists of objects, and what these are."""
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from mcp_server.config.errors import SettingsError
 from mcp_server.effects import Durability
+from operators.access import AccessRule, Otherwise
 from operators.policy import Limit
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     The values are taken as they come: they were checked when they were read.
 
     Attributes:
+        anonymous: Also where nothing was said of it: where callers can show who they are, they must.
         limits: All of them, also the one that ``rate_limit_requests`` stands for.
     """
 
@@ -75,6 +77,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     allowed_origins: tuple[str, ...] = ()
     anonymous: bool = True
     jwt_secret_key: "SecretStr | None" = None
+    auth_issuer: str = ""
+    auth_audience: str = ""
+    auth_jwks_url: str = ""
+    auth_scopes: tuple[str, ...] = ()
+    api_keys_file: str = ""
+    access: tuple[AccessRule, ...] = ()
+    access_default: Otherwise = "deny"
     secret_key: "SecretStr | None" = None
     admin_token: "SecretStr | None" = None
     limits: tuple[Limit, ...] = ()
@@ -110,6 +119,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     log_level: Level = "INFO"
     log_file: str = ""
     debug: bool = False
+
+    @property
+    def authenticates(self) -> bool:
+        """Whether there is anything by which callers can show who they are."""
+        return bool(self.jwt_secret_key or self.auth_issuer or self.auth_jwks_url or self.api_keys_file)
 
     def signing_key(self) -> bytes:
         """The key that tokens are signed with.

@@ -96,8 +96,10 @@ class Batches:
         batch = BatchRequest.from_json(call.params)
         answers = Answers(ANSWERS_LIMIT)
         parent = self._gate.sessions.get(call.session)
-        peer = parent.peer if parent is not None else ""
-        session = self._gate.open("batch", peer, call.principal, answers, parent=call.session, version=call.version)
+        peer, grant = (parent.peer, parent.grant) if parent is not None else ("", None)
+        session = self._gate.open(
+            "batch", peer, call.principal, answers, parent=call.session, version=call.version, grant=grant
+        )
 
         async def ask(request: JsonRpcRequest) -> Any:
             return await _ask(session, answers, request)

@@ -148,8 +148,9 @@ class Tasks:
     def _begin(self, call: Call, answers: dict[str, Any]) -> tuple[Session, "asyncio.Future[bool]"]:
         outlet = _Outlet()
         parent = self._gate.sessions.get(call.session)
-        peer = parent.peer if parent is not None else ""
-        session = self._gate.open(TASK, peer, call.principal, outlet, parent=call.session, version=call.version)
+        peer, grant = (parent.peer, parent.grant) if parent is not None else ("", None)
+        part = {"parent": call.session, "version": call.version}
+        session = self._gate.open(TASK, peer, call.principal, outlet, grant=grant, **part)
         outlet.session = session
         self._kept[session.id] = TaskState()
         if len(self._kept) > MOST_KEPT:

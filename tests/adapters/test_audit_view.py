@@ -113,6 +113,7 @@ def test_a_call_carries_its_session_its_client_and_its_place(tmp_path: Path) -> 
         "bytes_in": row["bytes_in"],
         "bytes_out": 0,
         "trace": "f" * 32,
+        "rule": "",
     }
     assert row["bytes_in"] > 50
 

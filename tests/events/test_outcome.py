@@ -1,5 +1,6 @@
 import pytest
 
+from events import codes
 from events.decided import CallDispatched, ErrorReady, RequestCancelled, ResponseReady
 from events.event import Decided, Observed
 from events.outcome import OUTCOMES, outcome
@@ -7,6 +8,7 @@ from tests.facts import closed, failed, hit, origin, refused, request, returned
 
 ANSWER = ResponseReady(origin(1))
 ERROR = ErrorReady(origin(1), -1, "")
+DENIED = ErrorReady(origin(1), codes.UNAUTHORIZED, "")
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,8 @@ ERROR = ErrorReady(origin(1), -1, "")
         (ERROR, failed(1), "error"),
         (ERROR, request(1), "rejected"),
         (ERROR, refused(1), "throttled"),
+        (DENIED, request(1), "denied"),
+        (DENIED, failed(1), "error"),
         (RequestCancelled(origin(1), ""), closed(), "cancelled"),
     ],
 )

@@ -16,6 +16,7 @@ from events.jsonrpc import decode
 from events.message import Message
 from events.observed import (
     CacheMissed,
+    GrantReplaced,
     Headers,
     InputBrought,
     InputWanted,
@@ -30,6 +31,7 @@ from events.observed import (
 )
 from events.record import pack
 from mcp_server import __version__
+from operators.access import AccessRule, What, Who
 from operators.measure import NoMeter
 from operators.policy import Limit, Policy, dump
 from pipeline.chain import chain
@@ -67,6 +69,8 @@ CALL = {"name": "echo", "arguments": {"text": "\u00fc", "n": 2**70, "x": 1.0}, "
 FULL_POLICY = replace(
     POLICY, limits=(*POLICY.limits, Limit("places", "session", methods=("prompts/list",), concurrent=1))
 )
+
+RULED_POLICY = replace(POLICY, access=(AccessRule(Who(group="ops"), What("prompts/list"), needs_scope="prompts"),))
 
 HISTORY: tuple[Observed, ...] = (
     opened(1.0, policy=FULL_POLICY),
@@ -119,9 +123,14 @@ HISTORY: tuple[Observed, ...] = (
     request(18, "tools/call", {"name": "long"}, at=8.75),
     permitted(18, at=8.75),
     Interrupted(origin(18, 8.75), begun=True),
-    modern(17, "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, at=8.8),
-    ListChanged(origin(None, 8.8), "tools"),
-    SubscriptionEnded(origin(17, 8.8), "the server stopped"),
+    modern(17, "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, at=8.75),
+    ListChanged(origin(None, 8.75), "tools"),
+    SubscriptionEnded(origin(17, 8.75), "the server stopped"),
+    PolicyReplaced(origin(None, 8.75), dump(RULED_POLICY)),
+    request(19, "prompts/list", at=8.75),
+    GrantReplaced(origin(None, 8.8), ("prompts",), ("ops",)),
+    request(20, "prompts/list", at=8.8),
+    request(21, "prompts/get", {"name": "p"}, at=8.8),
     closed(9.0),
 )
 

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from events.observed import SessionOpened
 from events.record import unpack
 from mcp_server import __version__
+from operators.policy import load
 from pipeline.log import Record
 from replay.replay import verify
 from tests.facts import OTHER, SESSION
@@ -42,6 +44,17 @@ def test_a_released_log_is_replayed_to_the_same_decisions(log: Path) -> None:
     (verdict,) = verify(record for record in records(log) if record.session == SESSION)
     assert verdict.holds, verdict
     assert verdict.closed
+    assert verdict.events > 60
+
+
+def test_a_session_of_before_there_were_rules_of_access_is_replayed_to_the_same_decisions() -> None:
+    """Its rows have no scopes and no groups, and its policy has no rules."""
+    found = records(FOLDER / "0.1.0-before-access.session")
+    opened = unpack(found[0].state, SESSION)[0].fact
+    assert isinstance(opened, SessionOpened)
+    assert (opened.scopes, opened.groups, load(opened.policy).access) == ((), (), ())
+    (verdict,) = verify(found)
+    assert verdict.holds, verdict
     assert verdict.events > 60
 
 

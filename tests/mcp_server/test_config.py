@@ -124,6 +124,9 @@ def test_every_setting_can_be_given_as_a_variable(setting: str) -> None:
         "environment": "staging",
         "admin_token": "0123456789abcdef",
         "secret_key": "0123456789abcdef0123456789abcdef",
+        "anonymous": "false",
+        "access": '[{"who":{"group":"ops"}}]',
+        "access_default": "allow",
         "limits_when_away": "fail_closed",
         "completion_models": '[{"name":"own","base_url":"http://localhost:8000/v1"}]',
     }

@@ -274,6 +274,12 @@ def test_settings_that_are_hardly_meant_are_told() -> None:
     assert "short" not in str(sense.sense(odd)).replace("too short", "")
 
 
+def test_a_server_that_could_not_tell_who_calls_is_told_of() -> None:
+    (found,) = sense.sense(Settings(auth_issuer="https://issuer.example"))
+    assert (found.check, found.status) == ("authentication", "wrong")
+    assert "auth_audience" in found.found
+
+
 def test_production_is_looked_at_more_strictly() -> None:
     odd = Settings(environment="production", debug=True, store="memory:", audit=False)
     assert statuses(sense.sense(odd)) == dict.fromkeys(("debug", "store", "limits", "audit"), "warning")

@@ -44,11 +44,11 @@ def test_without_limits_what_was_refused_would_have_been_carried_out() -> None:
     ]
 
 
-def test_whom_a_policy_does_not_serve_it_would_have_rejected() -> None:
+def test_whom_a_policy_does_not_serve_it_would_have_denied() -> None:
     live = Live()
     live.open(principal="anonymous")
     live.initialize()
-    assert [(each.method, each.now) for each in changes(live, Policy(anonymous=False))] == [("initialize", "rejected")]
+    assert [(each.method, each.now) for each in changes(live, Policy(anonymous=False))] == [("initialize", "denied")]
 
 
 def test_limits_that_sessions_share_are_shared_again() -> None:

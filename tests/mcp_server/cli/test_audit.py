@@ -17,6 +17,9 @@ from adapters.audit_view import AuditView
 from adapters.sqlite_reader import SqliteReader
 from adapters.sqlite_writer import Store
 from events.record import TOPIC
+from operators.access import AccessRule, What
+from operators.policy import Policy
+from tests.docs import terminal
 from tests.mcp_server.cli.conftest import EVIL, Run, history
 from tests.mcp_server.cli.test_main import COMMAND
 from tests.replay.live import ONE, TWO, Live
@@ -36,6 +39,7 @@ def names(run: Run, *arguments: str) -> list[str]:
         (["--outcome", "throttled"], ["echo"]),
         (["--outcome", "error"], ["echo"]),
         (["--outcome", "rejected"], ["(malformed)"]),
+        (["--outcome", "denied"], []),
         (["--outcome", "pending"], [EVIL]),
         (["--min-latency", "200ms"], ["echo", "add", "add"]),
         (["latency>=0.215s"], ["add", "add"]),
@@ -148,3 +152,46 @@ def test_following_shows_each_call_when_it_has_ended(log: Path) -> None:
         timer.cancel()
         process.kill()
     assert [(row["name"], row["outcome"]) for row in later] == [(EVIL, "ok"), ("echo", "error")]
+
+
+def ruled(path: Path) -> str:
+    """A log of a server with rules, as its URL: one call that they deny, and one that they allow."""
+    live = Live(Policy(access=(AccessRule(what=What("tools/call", "delete"), allow=False, name="no-deleting"),)))
+    live.open(ONE, principal="alice")
+    live.initialize()
+    live.call(1, "delete")
+    live.request(2, "tools/list")
+    live.returned(2, b"{}")
+    live.close()
+    live.write(path)
+    return f"sqlite:///{path}"
+
+
+def test_what_was_denied_is_told_with_the_rule_that_decided(run: Run, tmp_path: Path) -> None:
+    store = ruled(tmp_path / "ruled.db")
+    rows = list(map(json.loads, run("audit", "--json", "--store", store).lines))
+    assert [(row["method"], row["outcome"], row["rule"]) for row in rows] == [
+        ("tools/list", "ok", "open"),
+        ("tools/call", "denied", "no-deleting"),
+        ("initialize", "ok", "open"),
+    ]
+    (denied,) = run("audit", "--outcome", "denied", "--store", store).lines
+    assert denied.split("\t")[-1] == "no-deleting"
+    code, shown = terminal.run(f"mcp-rewind audit --outcome denied --store {store}", tmp_path)
+    heading, _, row = shown.splitlines()
+    assert (code, "rule" in heading.split(), "no-deleting" in row.split()) == (0, True, True)
+    assert "rule" not in terminal.run(f"mcp-rewind audit --store {store}", tmp_path)[1].split()
+
+
+def test_a_timeline_tells_the_rule_and_another_table_is_tried_on_the_recording(run: Run, tmp_path: Path) -> None:
+    store = ruled(tmp_path / "ruled.db")
+    assert any("denied by no-deleting" in line for line in run("show", "last", "--store", store).lines)
+    assert run("replay", "--all", "--store", store).code == 0
+    settings = tmp_path / "settings.json"
+    for rules, changed in (
+        ([{"what": {"method": "tools/call", "name": "delete"}, "allow": False}], []),
+        ([{"what": {"method": "tools/list"}, "allow": False}], ["tools/call", "tools/list"]),
+    ):
+        settings.write_text(json.dumps({"access": rules, "access_default": "allow"}))
+        told = run("replay", "--all", "--json", "--what-if", str(settings), "--store", store)
+        assert [json.loads(line)["method"] for line in told.lines] == changed

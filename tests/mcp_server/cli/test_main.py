@@ -18,7 +18,7 @@ def test_help_lists_the_commands_and_the_exit_codes(run: Run) -> None:
     for arguments in ((), ("--help",)):
         code, out, err = run(*arguments)
         assert (code, err) == (0, "")
-        for word in ("serve", "demo", "sessions", "show", "replay", "audit", "exit codes", "130", "141"):
+        for word in ("serve", "demo", "sessions", "show", "replay", "audit", "key", "exit codes", "130", "141"):
             assert word in out
 
 
@@ -26,7 +26,7 @@ def test_the_version_is_told(run: Run) -> None:
     assert run("--version").out.startswith("mcp-rewind 0.")
 
 
-@pytest.mark.parametrize("command", ["demo", "sessions", "show", "replay", "audit", "serve"])
+@pytest.mark.parametrize("command", ["demo", "sessions", "show", "replay", "audit", "serve", "key"])
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     code, out, _ = run(command, "--help")
     assert code == 0
