@@ -43,6 +43,7 @@ class PrometheusMeter:
         self._seconds: dict[str, Histogram] = {}
         self._errors: dict[int, int] = {}
         self._sent: dict[str, int] = {}
+        self._redacted: dict[str, int] = {}
         self._open = 0
         self._opened = 0
 
@@ -74,6 +75,10 @@ class PrometheusMeter:
         """A part of a result, a progress report or a log message went to a client."""
         self._sent[kind] = self._sent.get(kind, 0) + 1
 
+    def redacted(self, kind: str) -> None:
+        """A secret of that kind gave way in something that is stored."""
+        self._redacted[kind] = self._redacted.get(kind, 0) + 1
+
     def sessions(self, change: int) -> None:
         """A session opened or closed."""
         self._open += change
@@ -101,6 +106,12 @@ class PrometheusMeter:
         for kind, count in self._sent.items():
             sent.add_metric((kind,), count)
         yield sent
+        redacted = CounterMetricFamily(
+            "mcp_redacted_values", "Secrets that gave way in what is stored", labels=("kind",)
+        )
+        for kind, count in self._redacted.items():
+            redacted.add_metric((kind,), count)
+        yield redacted
         yield GaugeMetricFamily("mcp_sessions_open", "Sessions that are open", self._open)
         yield CounterMetricFamily("mcp_sessions_opened", "Sessions that were opened", self._opened)
         for name, (text, read) in self._gauges.items():

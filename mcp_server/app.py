@@ -11,6 +11,7 @@ import structlog
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from adapters.audit_projector import Projector
+from adapters.checked_cache import CheckedCache
 from adapters.clock import wall_clock
 from adapters.metrics_log import MeasuredLog
 from adapters.pressure import Level, relieve
@@ -23,6 +24,7 @@ from mcp_server.features.catalogue import Catalogue
 from mcp_server.operations import Operations
 from mcp_server.production.event_lines import EventLines
 from mcp_server.production.log_setup import lost as lines_lost
+from mcp_server.redaction import redacted_facts, tool_secrets
 from mcp_server.running import Calls
 from mcp_server.shared import Shared, in_memory
 from mcp_server.stores import reading
@@ -31,7 +33,7 @@ from pipeline.chain import chain
 from pipeline.ingress import Ingress
 from pipeline.journal import Journal, Lost
 from pipeline.log import Log, LogFailed
-from pipeline.questions import Questions
+from pipeline.questions import Cache, Questions
 
 _log = structlog.get_logger(__name__)
 
@@ -107,12 +109,20 @@ class App:
             }
         )
 
+        # No secret gets any further than this.
+        results: Cache = cache
+        facts = redacted_facts(settings, tool_secrets(offer.tool_schemas()), self.meter.redacted)
+        if facts is not None:
+            self.gate.redact = facts.incoming
+            if settings.redis_url is not None:  # others fill that cache too
+                results = CheckedCache(cache, facts)
+
         # What came in is written down together with what it led to.
         steps = ingress.facts.pipe(chain(policy, self.meter))
         steps.subscribe(self.journal.add, scheduler=AsyncIOScheduler(loop))
 
         # Asking what sessions share is not acting, so questions need not wait for the log.
-        questions = Questions(ingress, self.limits, cache, self.clock)
+        questions = Questions(ingress, self.limits, results, self.clock)
         self.journal.accepted.subscribe(questions.ask)
         self.journal.lost.subscribe(questions.on_lost)
 
@@ -123,7 +133,9 @@ class App:
         running = Running(self.gate, handlers, partial(reading, settings.store, log), self._at_end.append)
         served = extended(settings, offer, running)
         self.calls = Calls(served, ingress, self.clock, settings.call_timeout)
-        Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
+        if facts is not None:
+            self.calls.redact = facts.reported
+        Effects(self.gate, self.calls, results, self.clock).watch(self.journal, settings.durability)
         self._event_lines = EventLines(self.journal.recorded)
         self.journal.lost.subscribe(self.gate.on_lost)
         self.journal.lost.subscribe(self._lost)

@@ -24,6 +24,7 @@ from events.decided import (
 from events.event import Decided, Observed, Step
 from events.frames import OUTGOING, frame
 from events.observed import CacheMissed, CallReturned
+from mcp_server.incidents import error_id
 from mcp_server.running import Calls
 from pipeline.journal import Journal, Lost, Recorded
 from pipeline.questions import Asker, Cache
@@ -131,7 +132,8 @@ class Effects:
     def _stop(self, decision: StageFailed, _fact: Observed) -> None:
         """End the call that a bug of ours met: its request is answered, or will be when the call has failed."""
         origin = decision.origin
-        self._calls.stop((origin.session, origin.request), codes.INTERNAL_ERROR, "internal error")
+        data: dict[str, object] = {"errorId": error_id(origin.session, origin.request)}
+        self._calls.stop((origin.session, origin.request), codes.INTERNAL_ERROR, "internal error", data)
 
     def _send(self, decision: Decided, fact: Observed) -> None:
         session = self._gate.sessions.get(decision.origin.session)

@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from adapters.redacted_facts import as_it_came
 from events import codes
 from events.decided import CallDispatched
 from events.event import Observed, Origin, RequestId, SessionId
 from events.message import Message
 from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
 from mcp_server.calls import Answer, Call, CallRefused, Teller
+from mcp_server.incidents import described, error_id
 from mcp_server.runners import Job, Runners
 from pipeline.ingress import Ingress
 
@@ -20,6 +22,20 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger(__name__)
 
 Key = tuple[SessionId, RequestId | None]
+
+
+Fact = TypeVar("Fact", bound=Observed)
+
+
+class RedactReport(Protocol):
+    """Takes the secrets out of what a call reports, and gives a fact without any as it is."""
+
+    def __call__(self, fact: Fact, asked: Message, /) -> Fact:
+        """The fact as it is stored; ``asked`` is the message that the call was made with."""
+
+
+def _as_it_is(fact: Fact, _asked: Message) -> Fact:
+    return fact
 
 
 class Catalogue(Protocol):
@@ -59,10 +75,11 @@ MOST_AHEAD: Final = 64
 class Report:
     """Tells what a running call reports, as facts of its session."""
 
-    __slots__ = ("_ahead", "_caller", "_calls", "_key", "_recorded")
+    __slots__ = ("_ahead", "_asked", "_caller", "_calls", "_key", "_recorded")
 
-    def __init__(self, calls: "Calls", key: Key, caller: Caller) -> None:
+    def __init__(self, calls: "Calls", key: Key, caller: Caller, asked: Message) -> None:
         self._calls = calls
+        self._asked = asked
         self._key = key
         self._caller = caller
         self._ahead = 0
@@ -88,7 +105,12 @@ class Report:
             await recorded
         await self._caller.room(self._key[1])
 
+    def redacted(self, fact: Fact) -> Fact:
+        """``fact`` without the secrets that the call was made with, or that it came upon."""
+        return self._calls.redact(fact, self._asked)
+
     def _tell(self, fact: Observed) -> None:
+        fact = self.redacted(fact)
         self._calls.tell(fact)
         self._ahead += 1
         if self._ahead >= MOST_AHEAD:
@@ -104,6 +126,7 @@ class Calls:
 
     Attributes:
         database: What calls take their connections from; None when the settings name no database.
+        redact: Takes the secrets out of what a call reports that a message asked for.
     """
 
     def __init__(self, catalogue: Catalogue, ingress: Ingress, clock: Callable[[], float], timeout: float) -> None:
@@ -112,6 +135,7 @@ class Calls:
         self._clock = clock
         self.timeout = timeout
         self.database: ConnectionPool | None = None
+        self.redact: RedactReport = _as_it_is
         self._runners = Runners()
         self._jobs: dict[Key, Job] = {}
         self._begun: dict[Key, float] = {}
@@ -135,9 +159,10 @@ class Calls:
             return
         key = (session, request)
         version = dispatched.version
-        call = Call(session, request, caller.principal, dispatched.method, message.params, version, self.database)
+        params = as_it_came(message).params
+        call = Call(session, request, caller.principal, dispatched.method, params, version, self.database)
         self._begun[key] = dispatched.origin.at
-        self._jobs[key] = self._runners.start(self._run(key, call, Report(self, key, caller)))
+        self._jobs[key] = self._runners.start(self._run(key, call, Report(self, key, caller, message)))
 
     def cancel(self, session: SessionId, request: RequestId | None) -> None:
         """Stop a call. Nothing more is told of it."""
@@ -150,11 +175,11 @@ class Calls:
         for key in [key for key in self._jobs if key[0] == session]:
             self.cancel(*key)
 
-    def stop(self, key: Key, code: int, message: str) -> None:
+    def stop(self, key: Key, code: int, message: str, data: dict[str, object] | None = None) -> None:
         """End a call that is under way, and tell that it failed."""
         if key in self._jobs:
             self.cancel(*key)
-            self.tell(CallFailed(self.origin(key), code, message))
+            self.tell(CallFailed(self.origin(key), code, message, data))
 
     def expire(self) -> None:
         """End the calls that have taken too long. To be called every second or so."""
@@ -179,7 +204,7 @@ class Calls:
         job = self._jobs.get(key)
         try:
             answer = await self._catalogue.answer(call, report)
-            fact: Observed = CallReturned(self.origin(key), answer.payload, answer.is_error)
+            fact: Observed = CallReturned(self.origin(key), answer.payload, answer.is_error, answer.detail)
         except CallRefused as refused:
             fact = CallFailed(self.origin(key), refused.code, refused.message, refused.data)
         except asyncio.CancelledError:
@@ -188,10 +213,20 @@ class Calls:
                 raise  # cancelled by us, who have told why, or with everything else when the event loop ends
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "the call was cancelled from within")
         except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and others go on
-            about = {"session": call.session, "request": call.request, "method": call.method}
-            _log.exception("call failed", extra=about)
-            detail = f"{type(error).__module__}.{type(error).__qualname__}"
-            fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", None, detail)
+            about = error_id(call.session, call.request)
+            data: dict[str, object] = {"errorId": about}
+            detail = described(error, about)
+            fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", data, detail)
+        fact = report.redacted(fact)
+        if (type(fact) is CallReturned or type(fact) is CallFailed) and fact.detail:
+            _log_incident(call, fact.detail)
         if self._jobs.get(key) is job:
             del self._jobs[key], self._begun[key]
             self.tell(fact)
+
+
+def _log_incident(call: Call, detail: str) -> None:
+    """A line by which whoever runs the server finds what the client was told the id of."""
+    incident, _, what = detail.partition(": ")
+    about = {"session": call.session, "request": call.request, "method": call.method}
+    _log.error("call failed", extra={**about, "error_id": incident, "detail": what})

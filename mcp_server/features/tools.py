@@ -1,7 +1,6 @@
 """Tools: functions that a model may call (MCP, server/tools)."""
 
 import inspect
-import logging
 import re
 import types
 from collections.abc import Callable
@@ -21,12 +20,11 @@ from mcp_server.features.running import Runner
 from mcp_server.features.schema import Schema, check_type, input_schema, type_schema
 from mcp_server.features.signature import Signature, Unusable, read_signature, unusable, without_notes
 from mcp_server.features.validate import Validator, clip
+from mcp_server.incidents import described, error_id, internal_error
 from operators.versions import MODERN
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")
 _UNSTRUCTURED: Final = (inspect.Signature.empty, None, types.NoneType, str, Any, object, list, tuple)
-
-_log = logging.getLogger("mcp_server.tools")
 
 
 class Tool:
@@ -86,6 +84,10 @@ class Tool:
         }
         return {key: value for key, value in hints.items() if value is not None}
 
+    def schemas(self) -> tuple[Schema, Schema | None]:
+        """Of what it is given, and of what it returns, where it has one."""
+        return self._input, self._output
+
     async def call(self, call: Call, teller: Teller) -> Answer:
         """Run the tool. What the tool itself does wrong is an answer, not an exception.
 
@@ -114,8 +116,9 @@ class Tool:
         except (ToolError, _BadArgument, Unencodable) as error:
             return self._results.error(str(error), call.version)
         except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a tool raises is its result
-            _log.warning("tool %s raised %s", self.name, type(error).__name__, exc_info=True)
-            return self._results.error(_told(error), call.version)
+            about = error_id(call.session, call.request)
+            answer = self._results.error(internal_error(about), call.version)
+            return msgspec.structs.replace(answer, detail=described(error, about))
 
     def _converted(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """A copy that holds what the function expects: the original belongs to the recording."""
@@ -127,12 +130,6 @@ class Tool:
                 except (msgspec.ValidationError, ValueError, OverflowError) as error:
                     raise _BadArgument(f"arguments.{name}: {clip(str(error))}") from error
         return arguments
-
-
-def _told(error: BaseException) -> str:
-    if isinstance(error, BaseExceptionGroup):  # its own text only counts those inside
-        return "; ".join(map(_told, error.exceptions[:5]))
-    return str(error) or type(error).__name__
 
 
 class _BadArgument(ValueError):
