@@ -4,6 +4,7 @@ What the secrets were stays in memory for as long as somebody needs it: a tool i
 told them.
 """
 
+import logging
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -32,6 +33,8 @@ from events.observed import (
 from events.told import ToldBytes, told_as
 
 Fact = TypeVar("Fact", bound=Observed)
+
+_log: Final = logging.getLogger(__name__)
 
 CALL: Final = "tools/call"
 
@@ -116,7 +119,7 @@ class RedactedFacts:
             MessageMalformed: self._malformed,
         }
         self._reported: dict[type[Observed], Callable[[Any, frozenset[bytes], frozenset[str]], Observed]] = {
-            CallReturned: self._payload,
+            CallReturned: self._returned,
             CallYielded: self._payload,
             MessageLogged: self._log,
             ProgressReported: self._progress,
@@ -126,14 +129,27 @@ class RedactedFacts:
     def incoming(self, fact: Fact) -> Fact:
         """What a client sent."""
         act = self._incoming.get(type(fact))
-        return fact if act is None else act(fact)  # type: ignore[return-value]  # a message may become a malformed one
+        if act is None:
+            return fact
+        try:
+            return act(fact)  # type: ignore[return-value]  # a message may become a malformed one
+        except Exception:  # noqa: BLE001 - a bug of ours costs this message, and not what is secret in it
+            _log.exception("a message could not be gone through", extra={"session": fact.origin.session})
+            owed = type(fact) is RequestReceived
+            return malformed(b"", fact.origin, codes.INTERNAL_ERROR, "internal error", answer=owed)  # type: ignore[return-value]  # as above
 
     def reported(self, fact: Fact, asked: Message) -> Fact:
         """What a call reports that was made because of ``asked``."""
         act = self._reported.get(type(fact))
         if act is None:
             return fact
-        return act(fact, secrets_in(asked), self._tools.in_results(asked))  # type: ignore[return-value]  # each keeps its class
+        try:
+            return act(fact, secrets_in(asked), self._tools.in_results(asked))  # type: ignore[return-value]  # each keeps its class
+        except Exception:
+            if type(fact) is not CallReturned and type(fact) is not CallFailed:
+                raise  # into the call, which ends by it
+            _log.exception("a result could not be gone through", extra={"session": fact.origin.session})
+            return CallFailed(fact.origin, codes.INTERNAL_ERROR, "internal error")  # type: ignore[return-value]  # the call is over
 
     def result(self, payload: bytes) -> bytes:
         """A result that a cache gave that others fill too."""
@@ -198,6 +214,11 @@ class RedactedFacts:
         stored = self._json(payload, known, names)
         return fact if stored is payload else replace(fact, payload=stored)
 
+    def _returned(self, fact: CallReturned, known: frozenset[bytes], names: frozenset[str]) -> CallReturned:
+        found: CallReturned = self._payload(fact, known, names)
+        detail = self._text(fact.detail, known)
+        return found if detail is fact.detail else replace(found, detail=str.__str__(detail))
+
     def _log(self, fact: MessageLogged, known: frozenset[bytes], names: frozenset[str]) -> MessageLogged:
         logger = self._text(fact.logger, known)
         found: MessageLogged = self._payload(fact, known, names)
@@ -213,7 +234,7 @@ class RedactedFacts:
             raw = orjson.dumps(data)
             stored = self._json(raw, known, _NONE)
             if stored is not raw:
-                data = told_as(parse(stored), data)
+                data = told_as(parse(bytes(stored)), data)  # orjson reads no subclass
         if message is fact.message and data is fact.data and detail is fact.detail:
             return fact
         return replace(fact, message=message, data=data, detail=str.__str__(detail))

@@ -112,10 +112,10 @@ class Work:
 
     def text(self, text: bytes) -> bytes:
         """Go through text that is no JSON; tags that stand in it already stay."""
-        if not (self._look.may_hold(text, self._base64_levels) or any(each in text for each in self._inner_known)):
+        if not (self._inner_known or self._look.may_hold(text, self._base64_levels)):
             return text
         if len(text) > LONGEST_TEXT:
-            return self._taken(text, "many")
+            return self._long(text)
         before = len(self.kinds)
         new = self._without_known(text)
         new = self._without(new, private_keys(new), "pem")
@@ -128,6 +128,11 @@ class Work:
             del self.kinds[before:]
             return self._taken(text, "many")
         return new
+
+    def _long(self, text: bytes) -> bytes:
+        """A text that takes too long to go through: all of it, when there may be anything in it."""
+        in_doubt = self._look.may_hold(text, self._base64_levels) or any(each in text for each in self._inner_known)
+        return self._taken(text, "many") if in_doubt else text
 
     def whole(self, text: bytes, kind: str) -> bytes:
         """A secret that is all of a text, but for what says how it is to be used."""
@@ -205,7 +210,7 @@ class Work:
         return b""
 
     def _binary(self, plain: bytes) -> bytes:
-        if not (self._look.may_hold(plain, 0) or any(each in plain for each in self._inner_known)):
+        if not (self._inner_known or self._look.may_hold(plain, 0)):
             return plain
         new = self._without_known(plain)
         for pattern in PATTERNS:
