@@ -176,7 +176,7 @@ async def _plant_all(place: Nursery, folder: Path, setting: Setting, *, redactio
     planted, chance = _Planted(), random.Random(setting.seed)
     async with aiohttp.ClientSession() as http:
         await _by_websocket(http, server, planted, chance, setting)
-        await _by_headers(http, server, planted, chance, setting.count // 5)
+        await _by_headers(http, server, planted, chance, setting.count // 10)
         async with http.get(f"http://127.0.0.1:{server.port}/metrics") as response:
             planted.metrics = await response.read()
     await asyncio.sleep(0.5)  # the audit view is behind by less
@@ -200,7 +200,7 @@ async def _by_websocket(
         await socket.send_str('{"jsonrpc":"2.0","method":"notifications/initialized"}')
         await client.ask({"method": "logging/setLevel", "params": {"level": "debug"}})
         async with asyncio.TaskGroup() as asking:
-            for number in range(setting.count - setting.count // 5):
+            for number in range(setting.count - setting.count // 10):
                 name = [*PLACES][number % len(PLACES)]
                 make, plant = PLACES[name]
                 canary = make(chance)
@@ -216,8 +216,8 @@ async def _by_websocket(
 async def _by_headers(
     http: aiohttp.ClientSession, server: Server, planted: _Planted, chance: random.Random, count: int
 ) -> None:
-    """One request for each: in a header that is recorded, as the name of a tool, and in one that is not."""
-    for _ in range(count // 2):
+    """Two for each request: in a header that is recorded, as the name of a tool, and in one that never is."""
+    for _ in range(count):
         named, other = token(chance), plain(chance)
         planted.by_place.setdefault("header", set()).add(named.core)
         planted.never.add(other.core)
