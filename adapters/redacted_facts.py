@@ -38,8 +38,15 @@ _log: Final = logging.getLogger(__name__)
 
 CALL: Final = "tools/call"
 
+DESCRIBING: Final = frozenset(
+    {"initialize", "server/discover", "tools/list", "prompts/list", "resources/list", "resources/templates/list"}
+)
+"""Methods whose results say what a server offers, schemas among them."""
+
 _ENCODED: Final = ("=?base64?", "?=")  # MCP 2026-07-28, basic/transports: a header's value that is no plain ASCII
 
+
+_Report = Callable[[Any, frozenset[bytes], frozenset[str]], Observed]
 
 _NONE: Final[frozenset[str]] = frozenset()
 _NONE_KNOWN: Final[frozenset[bytes]] = frozenset()
@@ -118,7 +125,7 @@ class RedactedFacts:
             CancelReceived: self._message,
             MessageMalformed: self._malformed,
         }
-        self._reported: dict[type[Observed], Callable[[Any, frozenset[bytes], frozenset[str]], Observed]] = {
+        self._reported: dict[type[Observed], _Report] = {
             CallReturned: self._returned,
             CallYielded: self._payload,
             MessageLogged: self._log,
@@ -128,7 +135,7 @@ class RedactedFacts:
 
     def incoming(self, fact: Fact) -> Fact:
         """What a client sent."""
-        act = self._incoming.get(type(fact))
+        act = self._incoming.get(type(fact)) or (self._message if hasattr(fact, "message") else None)
         if act is None:
             return fact
         try:
@@ -140,9 +147,11 @@ class RedactedFacts:
 
     def reported(self, fact: Fact, asked: Message) -> Fact:
         """What a call reports that was made because of ``asked``."""
-        act = self._reported.get(type(fact))
+        act: _Report | None = self._reported.get(type(fact)) or (self._payload if hasattr(fact, "payload") else None)
         if act is None:
             return fact
+        if asked.method in DESCRIBING and type(fact) is CallReturned:
+            act = self._described
         try:
             return act(fact, secrets_in(asked), self._tools.in_results(asked))  # type: ignore[return-value]  # each keeps its class
         except Exception:
@@ -213,6 +222,13 @@ class RedactedFacts:
         payload: bytes = fact.payload
         stored = self._json(payload, known, names)
         return fact if stored is payload else replace(fact, payload=stored)
+
+    def _described(self, fact: Any, _known: frozenset[bytes], _names: frozenset[str]) -> Any:
+        """What describes arguments has their names for members, and no secrets behind them."""
+        if not self._redactor.may_hold(fact.payload):
+            return fact
+        found = self._redactor.json(fact.payload, by_name=False).raw
+        return fact if found == fact.payload else replace(fact, payload=told_as(found, fact.payload))
 
     def _returned(self, fact: CallReturned, known: frozenset[bytes], names: frozenset[str]) -> CallReturned:
         found: CallReturned = self._payload(fact, known, names)

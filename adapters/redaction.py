@@ -57,6 +57,7 @@ class Redactor:
         known: frozenset[bytes] = frozenset(),
         names: frozenset[str] = frozenset(),
         within: str = "",
+        by_name: bool = True,
     ) -> "Redacted":
         """Take secrets out of a JSON text; every other byte of it stays as it is.
 
@@ -65,8 +66,9 @@ class Redactor:
             known: Secrets that are to be found wherever they stand.
             names: Members that are secrets here, below a member called ``within``; in a text in JSON, everywhere.
             within: See there.
+            by_name: Whether the names of members say anything.
         """
-        work = Work(self._look, self._tags, known, names, within)
+        work = Work(self._look, self._tags, known, names, within, by_name=by_name)
         found = work.json(raw, 0, inside=False)
         for kind in work.kinds:
             self._count(kind)

@@ -39,6 +39,7 @@ class Work:
         known: Secrets that are to be found wherever they stand.
         names: Members that are secrets here, below a member called ``within``; in a text in JSON, everywhere.
         within: See there.
+        by_name: Whether names say anything.
 
     Attributes:
         secrets: What gave way so far.
@@ -52,9 +53,12 @@ class Work:
         known: frozenset[bytes],
         names: frozenset[str] = frozenset(),
         within: str = "",
+        *,
+        by_name: bool = True,
     ) -> None:
         self._look = look
         self._tags = tags
+        self._by_name = by_name
         self._known = known
         self._inner_known = sorted((each for each in known if len(each) >= SHORTEST_KNOWN), key=len, reverse=True)
         self._names = names
@@ -121,7 +125,8 @@ class Work:
         new = self._without(new, private_keys(new), "pem")
         for pattern in PATTERNS:
             new = self._without(new, pattern.found(new), pattern.kind)
-        new = self._without(new, assigned(new, self._look.is_secret), "name")
+        if self._by_name:
+            new = self._without(new, assigned(new, self._look.is_secret), "name")
         if self._base64_levels and (self._inner_known or self._look.may_say(new, self._base64_levels - 1)):
             new = RUN.sub(lambda run: self._in_base64(run[0]) or run[0], new)
         if len(self.kinds) - before > MOST:
@@ -171,7 +176,7 @@ class Work:
         return literal if new == text else orjson.dumps(new.decode(errors="replace"))
 
     def _is_name(self, name: str, *, inside: bool) -> bool:
-        return (inside and name in self._names) or self._look.is_secret(name)
+        return self._by_name and ((inside and name in self._names) or self._look.is_secret(name))
 
     def _holds_in_base64(self, text: bytes) -> bool:
         return any(self._in_base64(run) for run in RUN.findall(text))

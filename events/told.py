@@ -51,10 +51,10 @@ def stored(value: object) -> object:
     """``value`` as the log's codec knows it; for the encoder, which takes no subclasses.
 
     Raises:
-        NotImplementedError: It is none of these, as the codec wants to be told.
+        TypeError: It is none of these, and has no stored form.
     """
     if isinstance(value, ToldBytes):
         return bytes(value)
     if isinstance(value, ToldText):
         return str.__str__(value)
-    raise NotImplementedError
+    raise TypeError(f"a {type(value).__name__} has no stored form")

@@ -189,15 +189,6 @@ VALUES = st.recursive(
 )
 
 
-def _tree(value: Any) -> Any:
-    """What of a value must not change: its shape, numbers as they are written, and texts that hold no tag."""
-    if isinstance(value, dict):
-        return [(_tree(key), _tree(inner)) for key, inner in value.items()]
-    if isinstance(value, list):
-        return [_tree(inner) for inner in value]
-    return value
-
-
 def _same(before: Any, after: Any) -> bool:
     if isinstance(after, str) and TAG.search(after.encode()):
         return isinstance(before, str | tuple)
@@ -210,12 +201,13 @@ def _same(before: Any, after: Any) -> bool:
 
 def _read(raw: bytes) -> Any:
     """JSON with its numbers as they are written and its members in order."""
-    number = {"parse_int": lambda text: ("number", text), "parse_float": lambda text: ("number", text)}
-    return _tree_of(json.loads(raw, object_pairs_hook=lambda pairs: [tuple(pair) for pair in pairs], **number))
-
-
-def _tree_of(value: Any) -> Any:
-    return [_tree_of(inner) for inner in value] if isinstance(value, list) else value
+    found = json.loads(
+        raw,
+        object_pairs_hook=lambda pairs: [tuple(pair) for pair in pairs],
+        parse_int=lambda text: ("number", text),
+        parse_float=lambda text: ("number", text),
+    )
+    return found
 
 
 @given(VALUES, st.sampled_from([None, 2]), st.booleans())
