@@ -232,8 +232,9 @@ class RedactedFacts:
 
     def _returned(self, fact: CallReturned, known: frozenset[bytes], names: frozenset[str]) -> CallReturned:
         found: CallReturned = self._payload(fact, known, names)
-        detail = self._text(fact.detail, known)
-        return found if detail is fact.detail else replace(found, detail=str.__str__(detail))
+        if not fact.detail:
+            return found
+        return replace(found, detail=str.__str__(self._text(fact.detail, known)))
 
     def _log(self, fact: MessageLogged, known: frozenset[bytes], names: frozenset[str]) -> MessageLogged:
         logger = self._text(fact.logger, known)
@@ -262,8 +263,10 @@ class RedactedFacts:
         return raw if found == raw else told_as(found, raw)
 
     def _text(self, text: str, known: frozenset[bytes]) -> str:
+        if not text:
+            return text
         raw = text.encode(errors="surrogatepass")
-        if not text or not (known or self._redactor.may_hold(raw)):
+        if not (known or self._redactor.may_hold(raw)):
             return text
         found = self._redactor.text(raw, known)
         return text if found == raw else told_as(found.decode(errors="replace"), text)

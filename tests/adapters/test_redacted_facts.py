@@ -56,7 +56,8 @@ def reported(fact: Observed, asked: Message | None = None) -> Any:
 
 
 def test_a_message_without_secrets_is_the_fact_that_it_was() -> None:
-    fact: Any = decode(frame(1, "tools/call", {"name": "echo", "arguments": {"max_tokens": 1}}), SESSION, 1.0)
+    fact = decode(frame(1, "tools/call", {"name": "echo", "arguments": {"max_tokens": 1}}), SESSION, 1.0)
+    assert isinstance(fact, RequestReceived)
     assert FACTS.incoming(fact) is fact
     assert as_it_came(fact.message) is fact.message
     assert secrets_in(fact.message) == frozenset()
@@ -82,9 +83,9 @@ def test_the_chain_sees_the_tag_and_the_call_the_secret() -> None:
         ),
     ],
 )
-def test_every_kind_of_message_is_gone_through(raw: bytes, kind: type[Observed]) -> None:
-    fact = came(raw)
-    assert type(fact) is kind
+def test_every_kind_of_message_is_gone_through(raw: bytes, kind: type[Any]) -> None:
+    fact: Any = came(raw)
+    assert isinstance(fact, kind)
     assert fact.message.raw == raw.replace(b"hunter2", tag("hunter2").encode())
     assert as_it_came(fact.message).raw == raw
 

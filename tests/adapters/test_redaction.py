@@ -201,13 +201,12 @@ def _same(before: Any, after: Any) -> bool:
 
 def _read(raw: bytes) -> Any:
     """JSON with its numbers as they are written and its members in order."""
-    found = json.loads(
+    return json.loads(
         raw,
         object_pairs_hook=lambda pairs: [tuple(pair) for pair in pairs],
         parse_int=lambda text: ("number", text),
         parse_float=lambda text: ("number", text),
     )
-    return found
 
 
 @given(VALUES, st.sampled_from([None, 2]), st.booleans())
