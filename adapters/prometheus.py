@@ -6,6 +6,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from adapters.metrics_histogram import Histogram
+from adapters.secret_patterns import KINDS
 from events.codes import NAMES
 from events.outcome import CACHED, OK, TOOL_ERROR
 from operators.methods import LEGACY_METHODS, MODERN_METHODS
@@ -43,7 +44,7 @@ class PrometheusMeter:
         self._seconds: dict[str, Histogram] = {}
         self._errors: dict[int, int] = {}
         self._sent: dict[str, int] = {}
-        self._redacted: dict[str, int] = {}
+        self._redacted = dict.fromkeys(KINDS, 0)
         self._open = 0
         self._opened = 0
 
@@ -77,7 +78,7 @@ class PrometheusMeter:
 
     def redacted(self, kind: str) -> None:
         """A secret of that kind gave way in something that is stored."""
-        self._redacted[kind] = self._redacted.get(kind, 0) + 1
+        self._redacted[kind] += 1
 
     def sessions(self, change: int) -> None:
         """A session opened or closed."""

@@ -114,12 +114,15 @@ PATTERNS: Final = (
     _pattern(
         "url",
         "://",
-        r"://(?:\[redacted:hmac:[0-9a-f]{32}\]|[^/\s@:\"'<>\[]){0,256}+:(?!\[redacted:)(?P<secret>[^/\s@\"'<>]{1,1024}+)@",
+        r"://(?:\[redacted:hmac:[0-9a-f]{32}\]|[^/\s@:\"'<>\[]){0,256}+:"
+        r"(?!\[redacted:)(?P<secret>[^/\s@\"'<>]{1,1024}+)@",
     ),
 )
 """All kinds, the more particular ones first: a token behind ``Bearer`` has its own kind."""
 
-KINDS: Final = (*dict.fromkeys(pattern.kind for pattern in PATTERNS), "pem")
+KINDS: Final = (*dict.fromkeys(pattern.kind for pattern in PATTERNS), "pem", "name", "known", "base64", "many")
+"""What a secret is counted as: by its look, else by its name, because the call was made with it, as the name of a
+member that has one in base64, or as a text that gave way as a whole."""
 
 _BEGIN: Final = re.compile(rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END: Final = re.compile(rb"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")

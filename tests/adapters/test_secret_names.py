@@ -12,8 +12,8 @@ SECRETS = _words(
 password passwd PASSWORD userPassword user_password password_confirmation newPassword my-password mypassword
 passphrase pwd passcode secret secrets client_secret clientSecret clientsecret app.secret secretKey secret_key_base
 webhook-secret token access_token accessToken accesstoken refresh_token refreshToken id_token auth_token authToken
-X-Auth-Token apiToken csrf_token token_value bearerToken sessionToken session_token jwt api_key apikey apiKey x-api-
-key API_KEY api_keys aws_secret_access_key accessKey private_key privateKey signing_key encryptionKey Authorization
+X-Auth-Token apiToken csrf_token token_value bearerToken sessionToken session_token jwt api_key apikey apiKey x-api-key
+API_KEY api_keys aws_secret_access_key accessKey private_key privateKey signing_key encryptionKey Authorization
 proxy-authorization cookie Cookie Set-Cookie cookies credential credentials dbCredentials pin card_pin pinCode otp
 connection_string AccountKey masterKey
 """
