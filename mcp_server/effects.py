@@ -23,8 +23,8 @@ from events.decided import (
 )
 from events.event import Decided, Observed, Step
 from events.frames import OUTGOING, frame
+from events.incident import error_id
 from events.observed import CacheMissed, CallReturned
-from mcp_server.incidents import error_id
 from mcp_server.running import Calls
 from pipeline.journal import Journal, Lost, Recorded
 from pipeline.questions import Asker, Cache

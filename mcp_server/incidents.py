@@ -1,20 +1,12 @@
 """What goes wrong inside: the client is told an id, and whoever runs the server finds the rest by it."""
 
-import hashlib
 from pathlib import Path
 from typing import Final
-
-from events.event import RequestId, SessionId
 
 LONGEST: Final = 2000
 """Characters of a description."""
 
 _MOST_INSIDE: Final = 5  # of an exception group
-
-
-def error_id(session: SessionId, request: RequestId | None) -> str:
-    """16 hexadecimal digits that stand for what happened to a request: they tell a client nothing of the session."""
-    return hashlib.sha256(f"{session}\0{request!r}".encode()).hexdigest()[:16]
 
 
 def internal_error(error_id: str) -> str:

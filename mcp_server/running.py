@@ -9,10 +9,11 @@ from adapters.redacted_facts import as_it_came
 from events import codes
 from events.decided import CallDispatched
 from events.event import Observed, Origin, RequestId, SessionId
+from events.incident import error_id
 from events.message import Message
 from events.observed import CallFailed, CallReturned, CallYielded, MessageLogged, ProgressReported
 from mcp_server.calls import Answer, Call, CallRefused, Teller
-from mcp_server.incidents import described, error_id
+from mcp_server.incidents import described
 from mcp_server.runners import Job, Runners
 from pipeline.ingress import Ingress
 

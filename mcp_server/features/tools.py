@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 
 from events.codes import INVALID_PARAMS
+from events.incident import error_id
 from mcp_server.calls import Answer, Call, CallRefused, Teller
 from mcp_server.features.content import Block
 from mcp_server.features.convert import converters, copied
@@ -20,7 +21,7 @@ from mcp_server.features.running import Runner
 from mcp_server.features.schema import Schema, check_type, input_schema, type_schema
 from mcp_server.features.signature import Signature, Unusable, read_signature, unusable, without_notes
 from mcp_server.features.validate import Validator, clip
-from mcp_server.incidents import described, error_id, internal_error
+from mcp_server.incidents import described, internal_error
 from operators.versions import MODERN
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")

@@ -14,12 +14,13 @@ from adapters.memory_log import MemoryLog
 from adapters.tags import TAG
 from events import codes
 from events.event import Event
+from events.incident import error_id
 from events.observed import CacheHit, CallFailed, CallReturned, RequestReceived
 from events.record import unpack
 from mcp_server.app import App
 from mcp_server.config import Settings
 from mcp_server.features.schema import type_schema
-from mcp_server.incidents import LONGEST, described, error_id
+from mcp_server.incidents import LONGEST, described
 from mcp_server.redaction import redactor_of, secret_members, tool_secrets
 from mcp_server.shared import shared
 from replay.replay import verify
