@@ -6,6 +6,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from adapters.metrics_histogram import Histogram
+from adapters.secret_patterns import KINDS
 from events.codes import NAMES
 from events.outcome import CACHED, INPUT_REQUIRED, OK, TASK, TOOL_ERROR
 from operators.methods import LEGACY_METHODS, MODERN_METHODS
@@ -47,6 +48,7 @@ class PrometheusMeter:
         self._seconds: dict[str, Histogram] = {}
         self._errors: dict[int, int] = {}
         self._sent: dict[str, int] = {}
+        self._redacted = dict.fromkeys(KINDS, 0)
         self._open = 0
         self._opened = 0
 
@@ -84,6 +86,10 @@ class PrometheusMeter:
             return
         self._sent[kind] = self._sent.get(kind, 0) + 1
 
+    def redacted(self, kind: str) -> None:
+        """A secret of that kind gave way in something that is stored."""
+        self._redacted[kind] += 1
+
     def sessions(self, change: int) -> None:
         """A session opened or closed."""
         self._open += change
@@ -111,6 +117,12 @@ class PrometheusMeter:
         for kind, count in self._sent.items():
             sent.add_metric((kind,), count)
         yield sent
+        redacted = CounterMetricFamily(
+            "mcp_redacted_values", "Secrets that gave way in what is stored", labels=("kind",)
+        )
+        for kind, count in self._redacted.items():
+            redacted.add_metric((kind,), count)
+        yield redacted
         yield GaugeMetricFamily("mcp_sessions_open", "Sessions that are open", self._open)
         yield CounterMetricFamily("mcp_sessions_opened", "Sessions that were opened", self._opened)
         for name, (text, read) in self._gauges.items():

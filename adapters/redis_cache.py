@@ -15,6 +15,7 @@ from adapters.cache_items import Item
 from adapters.cache_stats import CacheStats
 from adapters.cache_store import LONGEST_SEARCH, Found, Kind, Store
 from adapters.memory_cache import MOST_DROPPED, Answer, tell
+from events.told import ToldBytes
 from pipeline.questions import Asker, Kept
 
 _MOST_READS: Final = 3  # of one key, when changes keep overtaking the answers
@@ -128,7 +129,7 @@ class RedisCache:
             self._give_up(key, search)
             return
         del self._searches[key]
-        if search.since and ttl > 0:
+        if search.since and ttl > 0 and not isinstance(payload, ToldBytes):  # else it holds a secret: none leaves us
             self._store.fill(key, payload, ttl, tags, search.since)
         elif search.since:
             self._store.release(key)

@@ -34,6 +34,7 @@ from pipeline.ingress import Ingress
 from pipeline.journal import Journal, Lost, Recorded
 
 Kind = TypeVar("Kind", MessageMalformed, RequestOverflowed)
+Fact = TypeVar("Fact", bound=Observed)
 
 _log: Final = logging.getLogger(__name__)
 
@@ -50,6 +51,17 @@ _NOTHING_DONE: Final = "the event log has failed: nothing was done"
 
 _OWED: Final = frozenset({RequestReceived, RequestOverflowed, MessageMalformed, CallerLeft})
 """The facts that concern something owed an answer. A cancellation or a response of the client is never answered."""
+
+
+class Redact(Protocol):
+    """Takes the secrets out of a fact, and gives a fact without any back as it is."""
+
+    def __call__(self, fact: Fact, /) -> Fact:
+        """The fact as it is stored."""
+
+
+def _as_it_is(fact: Fact) -> Fact:
+    return fact
 
 
 class Outlet(Protocol):
@@ -170,7 +182,7 @@ class Session:
 
     def read(self, raw: bytes, headers: Headers | None = None) -> Observed:
         """Understand a message and count it in. Follow with :meth:`push`."""
-        fact = decode(raw, self.id, self._gate.clock(), headers)
+        fact = self._gate.redact(decode(raw, self.id, self._gate.clock(), headers))
         request = fact.origin.request
         if type(fact) is RequestReceived:
             if request in self.pending:
@@ -194,7 +206,7 @@ class Session:
 
     def malformed(self, raw: bytes, code: int, problem: str) -> MessageMalformed:
         """Count in bytes that the transport itself cannot take. Follow with :meth:`push`."""
-        return self.owe(malformed(raw, Origin(self.id, None, self._gate.clock()), code, problem))
+        return self.owe(self._gate.redact(malformed(raw, Origin(self.id, None, self._gate.clock()), code, problem)))
 
     def owe(self, fact: Kind) -> Kind:
         """Count in what gets an error of its own, where one is owed. Follow with :meth:`push`."""
@@ -267,7 +279,8 @@ class Session:
 
     def _repeated(self, raw: bytes, origin: Origin) -> MessageMalformed:
         problem = f"the request id {id_text(origin.request).decode()} is already in flight in this session"
-        return self.owe(malformed(raw, Origin(self.id, None, origin.at), codes.INVALID_REQUEST, problem))
+        fact = malformed(raw, Origin(self.id, None, origin.at), codes.INVALID_REQUEST, problem)
+        return self.owe(self._gate.redact(fact))
 
 
 class Gate:
@@ -282,6 +295,7 @@ class Gate:
             may go on, and so may the parts of it.
         wants_params: Whether there are tools that have headers repeat their arguments.
         retry_after: Seconds after which a refused client is told to try again.
+        redact: Takes the secrets out of what came, before anybody else sees it.
     """
 
     def __init__(
@@ -294,6 +308,7 @@ class Gate:
         self.in_flight = 0
         self.wants_params = False
         self.retry_after = 1.0
+        self.redact: Redact = _as_it_is
         self.sessions: dict[SessionId, Session] = {}
         self._policy = self._first_policy = policy
         self._durable: dict[int, asyncio.Future[bool]] = {}

@@ -1,6 +1,7 @@
 """From decisions to the bytes that go out.
 
-A payload is copied from the fact that holds it, byte for byte, so that what went out can be shown again from the log.
+A payload is copied from the fact that holds it, byte for byte, so that what went out can be shown again from the log;
+where a secret gave way in what is stored, the client is told it all the same.
 """
 
 from collections.abc import Callable
@@ -33,6 +34,7 @@ from events.observed import (
     ProgressReported,
     ResourceChanged,
 )
+from events.told import original
 
 STREAM_CHUNK: Final = "notifications/stream/chunk"
 """What carries a part of a stream that was begun with ``stream/start``."""
@@ -49,20 +51,22 @@ def _result(decision: ResponseReady, fact: Observed) -> bytes:
     payload = decision.payload
     if not payload and (type(fact) is CallReturned or type(fact) is CacheHit):
         payload = fact.payload
-    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id_text(decision.origin.request), payload)
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (id_text(decision.origin.request), original(payload))
 
 
 def _error(decision: ErrorReady, _fact: Observed) -> bytes:
-    return error_frame(id_text(decision.origin.request), decision.code, decision.message, decision.data)
+    return error_frame(
+        id_text(decision.origin.request), decision.code, original(decision.message), original(decision.data)
+    )
 
 
 def _chunk(decision: ChunkEmitted, fact: Observed) -> bytes:
     params: dict[str, Any] = {"progressToken": decision.token, "progress": decision.number}
     if isinstance(fact, CallYielded):
-        text = orjson.loads(fact.payload).get("text")
+        text = orjson.loads(payload := original(fact.payload)).get("text")
         if isinstance(text, str):
             params["message"] = text  # for clients that know progress only
-        params["_meta"] = {CHUNK_META: orjson.Fragment(fact.payload)}
+        params["_meta"] = {CHUNK_META: orjson.Fragment(payload)}
     return _notification("notifications/progress", params)
 
 
@@ -71,7 +75,7 @@ def _stream(decision: StreamEmitted, fact: Observed) -> bytes:
     if decision.ended:
         params["reason"] = decision.ended
     if isinstance(fact, CallYielded):
-        params["data"] = orjson.Fragment(fact.payload)
+        params["data"] = orjson.Fragment(original(fact.payload))
     return _notification(STREAM_CHUNK, params)
 
 
@@ -82,7 +86,7 @@ def _progress(decision: ProgressEmitted, fact: Observed) -> bytes:
         if fact.total is not None:
             params["total"] = fact.total
         if fact.message:
-            params["message"] = fact.message
+            params["message"] = original(fact.message)
     return _notification("notifications/progress", params)
 
 
@@ -91,8 +95,8 @@ def _log(_decision: LogEmitted, fact: Observed) -> bytes:
     if isinstance(fact, MessageLogged):
         params["level"] = fact.level
         if fact.logger:
-            params["logger"] = fact.logger
-        params["data"] = orjson.Fragment(fact.payload)
+            params["logger"] = original(fact.logger)
+        params["data"] = orjson.Fragment(original(fact.payload))
     return _notification("notifications/message", params)
 
 
@@ -125,7 +129,7 @@ def subscription_result(request: RequestId | None) -> bytes:
 
 
 def _question(decision: ClientAsked, fact: Observed) -> bytes:
-    method, params = (fact.method, fact.params) if isinstance(fact, InputWanted) else ("", b"{}")
+    method, params = (fact.method, original(fact.params)) if isinstance(fact, InputWanted) else ("", b"{}")
     asked = {"jsonrpc": "2.0", "id": decision.id, "method": method, "params": orjson.Fragment(params)}
     return orjson.dumps(asked)
 

@@ -208,12 +208,14 @@ class CallReturned(Observed, frozen=True, gc=False):
     Attributes:
         payload: The JSON of the result, as it goes into the response.
         is_error: Whether the result is a tool's own error.
+        detail: For the operator of the server, never sent: what a tool raised that was not for the client.
         partial: Why it is not the result that was asked for: ``input_required`` when the client is to ask again with
             answers, ``task`` when it is to fetch the result later; empty when it is.
     """
 
     payload: bytes
     is_error: bool = False
+    detail: str = ""
     partial: str = ""
 
 
@@ -224,7 +226,8 @@ class CallFailed(Observed, frozen=True, gc=False):
         code: JSON-RPC error code.
         message: For the client.
         data: What a program needs to act on it; None when there is nothing.
-        detail: For the operator of the server, never sent: the exception behind an internal error.
+        detail: For the operator of the server, never sent: the exception behind an internal error, with the id that
+            the client was told.
     """
 
     code: int

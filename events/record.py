@@ -15,6 +15,7 @@ import msgspec
 from events import decided, observed
 from events.event import Decided, Event, Observed, Origin, SessionId, Step
 from events.message import Message
+from events.told import stored
 
 TOPIC: Final = "record/1"
 """What the log calls a row in this format."""
@@ -92,7 +93,7 @@ _SHAPES: Final = _Registry(
     (event.__name__, _Shape(event)) for event in (*_classes(observed, Observed), *_classes(decided, Decided))
 )
 _VALUES: Final = {shape.event: (tag, shape.values) for tag, shape in _SHAPES.items()}
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder(enc_hook=stored).encode
 _decode = msgspec.msgpack.Decoder(list[list[Any]]).decode
 
 

@@ -13,6 +13,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from adapters.audit_projector import Projector
 from adapters.authenticator import Authenticator
+from adapters.checked_cache import CheckedCache
 from adapters.clock import wall_clock
 from adapters.keys import Keys, new_secret
 from adapters.metrics_log import MeasuredLog
@@ -29,6 +30,7 @@ from mcp_server.features.visible import Visible
 from mcp_server.operations import Operations
 from mcp_server.production.event_lines import EventLines
 from mcp_server.production.log_setup import lost as lines_lost
+from mcp_server.redaction import redacted_facts, tool_secrets
 from mcp_server.rehydrate import Rehydrator
 from mcp_server.running import Calls
 from mcp_server.shared import Shared, in_memory
@@ -40,7 +42,7 @@ from pipeline.chain import chain
 from pipeline.ingress import Ingress
 from pipeline.journal import Journal, Lost
 from pipeline.log import Log, LogFailed
-from pipeline.questions import Questions
+from pipeline.questions import Cache, Questions
 
 _log = structlog.get_logger(__name__)
 
@@ -99,7 +101,7 @@ class App:
         self._followers: list[Callable[[Settings], None]] = []
         self.shared = shared or in_memory(settings)
         self.limits, cache = self.shared.limits, self.shared.cache
-        loop = asyncio.get_running_loop()
+        self._loop = loop = asyncio.get_running_loop()
         measured = MeasuredLog(log)
         ingress, self.journal = Ingress(), Journal(measured, loop.call_soon)
         self.gate = Gate(ingress, self.journal, self.clock, dump(policy), settings.server_window)
@@ -140,12 +142,20 @@ class App:
             }
         )
 
+        # No secret gets any further than this.
+        self.keys = keys or Keys(new_secret())
+        facts = redacted_facts(settings, self.keys, tool_secrets(offer.tool_schemas()), self.meter.redacted)
+        if facts is not None:
+            self.gate.redact = facts.incoming
+        # Others fill a cache in Redis, too.
+        results: Cache = cache if facts is None or settings.redis_url is None else CheckedCache(cache, facts)
+
         # What came in is written down together with what it led to.
         steps = ingress.facts.pipe(chain(policy, self.meter))
         steps.subscribe(self.journal.add, scheduler=AsyncIOScheduler(loop))
 
         # Asking what sessions share is not acting, so questions need not wait for the log.
-        questions = Questions(ingress, self.limits, cache, self.clock)
+        questions = Questions(ingress, self.limits, results, self.clock)
         self.journal.accepted.subscribe(questions.ask)
         self.journal.lost.subscribe(questions.on_lost)
 
@@ -154,22 +164,21 @@ class App:
         self._at_end: list[Callable[[], Awaitable[None]]] = []
         handlers = self.operations.handlers(offer)
         self.open_log = partial(reading, settings.store, log)
-        self.keys = keys or Keys(new_secret())
         self._sweeps: list[Callable[[], None]] = []
-        at_end, sweeps = self._at_end.append, self._sweeps.append
-        running = Running(self.gate, handlers, self.open_log, at_end, self.keys, sweeps)
+        running = Running(self.gate, handlers, self.open_log, self._at_end.append, self.keys, self._sweeps.append)
         self.rehydrator = Rehydrator(self.gate, self.journal, ingress, self.meter, self.open_log, dump(policy))
         served = extended(settings, offer, running)
         self._visible = Visible(served, table_of(policy.access, policy.access_default), self._caller, offer.page_size)
         lent = Lent(states=Seal(self.keys, "states"))
         self.calls = Calls(self._visible, ingress, self.clock, settings.call_timeout, lent)
-        Effects(self.gate, self.calls, cache, self.clock).watch(self.journal, settings.durability)
+        if facts is not None:
+            self.calls.redact = facts.reported
+        Effects(self.gate, self.calls, results, self.clock).watch(self.journal, settings.durability)
         self._event_lines = EventLines(self.journal.recorded)
         self.journal.lost.subscribe(self.gate.on_lost)
         self.journal.lost.subscribe(self._lost)
         log.on_failure(self._failed)
         self._changed: set[str] = set()
-        self._loop = loop
         offer.follow(self.list_changed)
 
     def _caller(self, session: str) -> Caller:

@@ -68,11 +68,13 @@ class Answer(Struct, frozen=True, gc=False):
     Attributes:
         payload: The JSON of the whole result object.
         is_error: Whether it is a tool's own error (``isError``).
+        detail: What the tool raised, if that is not for the client; see :mod:`mcp_server.incidents`.
         partial: Why it is not the whole; see :class:`events.observed.CallReturned`.
     """
 
     payload: bytes
     is_error: bool = False
+    detail: str = ""
     partial: str = ""
 
 

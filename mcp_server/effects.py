@@ -27,6 +27,7 @@ from events.decided import (
 )
 from events.event import Decided, Observed, Step
 from events.frames import OUTGOING, frame
+from events.incident import error_id
 from events.observed import CacheMissed, CallReturned, RequestReceived
 from mcp_server.running import Calls
 from pipeline.journal import Journal, Lost, Recorded
@@ -139,7 +140,8 @@ class Effects:
     def _stop(self, decision: StageFailed, _fact: Observed) -> None:
         """End the call that a bug of ours met: its request is answered, or will be when the call has failed."""
         origin = decision.origin
-        self._calls.stop((origin.session, origin.request), codes.INTERNAL_ERROR, "internal error")
+        data: dict[str, object] = {"errorId": error_id(origin.session, origin.request)}
+        self._calls.stop((origin.session, origin.request), codes.INTERNAL_ERROR, "internal error", data)
 
     def _send(self, decision: Decided, fact: Observed) -> None:
         session = self._gate.sessions.get(decision.origin.session)

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
+from adapters.redacted_facts import as_it_came
 from events import codes
 from events.decided import CallDispatched
 from events.event import Observed, Origin, RequestId, SessionId
+from events.incident import error_id
 from events.message import Message, parse
 from events.observed import (
     CallFailed,
@@ -20,7 +22,9 @@ from events.observed import (
     ResponseReceived,
     StreamLeft,
 )
+from events.told import original
 from mcp_server.calls import Answer, AskRefused, Call, CallRefused, Lent, Teller
+from mcp_server.incidents import described
 from mcp_server.runners import Job, Runners
 from operators.ask_client import TASK
 from pipeline.ingress import Ingress
@@ -28,6 +32,20 @@ from pipeline.ingress import Ingress
 _log: Final = logging.getLogger(__name__)
 
 Key = tuple[SessionId, RequestId | None]
+
+
+Fact = TypeVar("Fact", bound=Observed)
+
+
+class RedactReport(Protocol):
+    """Takes the secrets out of what a call reports, and gives a fact without any as it is."""
+
+    def __call__(self, fact: Fact, asked: Message, /) -> Fact:
+        """The fact as it is stored; ``asked`` is the message that the call was made with."""
+
+
+def _as_it_is(fact: Fact, _asked: Message) -> Fact:
+    return fact
 
 
 class Catalogue(Protocol):
@@ -71,10 +89,11 @@ MOST_AHEAD: Final = 64
 class Report:
     """Tells what a running call reports, as facts of its session."""
 
-    __slots__ = ("_ahead", "_caller", "_calls", "_key", "_recorded")
+    __slots__ = ("_ahead", "_asked", "_caller", "_calls", "_key", "_recorded")
 
-    def __init__(self, calls: "Calls", key: Key, caller: Caller) -> None:
+    def __init__(self, calls: "Calls", key: Key, caller: Caller, asked: Message) -> None:
         self._calls = calls
+        self._asked = asked
         self._key = key
         self._caller = caller
         self._ahead = 0
@@ -98,7 +117,8 @@ class Report:
 
     async def ask(self, key: str, method: str, params: bytes) -> dict[str, Any]:
         """Ask the client, and wait for its answer."""
-        return await self._calls.ask(self._key, key, method, params)
+        wanted = InputWanted(self._calls.origin(self._key), key, method, params)
+        return await self._calls.ask(self._key, self.redacted(wanted))
 
     async def room(self) -> None:
         """Let others have their turn, and wait for the log or the client if one of them is far behind."""
@@ -108,7 +128,12 @@ class Report:
             await recorded
         await self._caller.room(self._key[1])
 
+    def redacted(self, fact: Fact) -> Fact:
+        """``fact`` without the secrets that the call was made with, or that it came upon."""
+        return self._calls.redact(fact, self._asked)
+
     def _tell(self, fact: Observed) -> None:
+        fact = self.redacted(fact)
         self._calls.tell(fact)
         self._ahead += 1
         if self._ahead >= MOST_AHEAD:
@@ -124,6 +149,7 @@ class Calls:
 
     Attributes:
         lent: What calls are lent.
+        redact: Takes the secrets out of what a call reports that a message asked for.
     """
 
     def __init__(
@@ -139,6 +165,7 @@ class Calls:
         self._clock = clock
         self.timeout = timeout
         self.lent = lent or Lent()
+        self.redact: RedactReport = _as_it_is
         self._runners = Runners()
         self._jobs: dict[Key, Job] = {}
         self._begun: dict[Key, float] = {}
@@ -167,7 +194,7 @@ class Calls:
             request,
             caller.principal,
             dispatched.method,
-            message.params,
+            as_it_came(message).params,
             dispatched.version,
             dispatched.origin.at,
             self.lent,
@@ -176,21 +203,21 @@ class Calls:
         )
         if caller.transport != TASK:  # a task has a time of its own
             self._begun[key] = dispatched.origin.at
-        self._jobs[key] = self._runners.start(self._run(key, call, Report(self, key, caller)))
+        self._jobs[key] = self._runners.start(self._run(key, call, Report(self, key, caller, message)))
 
-    async def ask(self, key: Key, question: str, method: str, params: bytes) -> dict[str, Any]:
+    async def ask(self, key: Key, wanted: InputWanted) -> dict[str, Any]:
         """Tell what a call wants to know of its client, and wait until it is given.
 
         Raises:
             AskRefused: The client answered with an error.
             ValueError: The call has asked that already, and waits.
         """
-        asked = self._asked.setdefault(key, {})
+        asked, question = self._asked.setdefault(key, {}), wanted.key
         if question in asked:
             raise ValueError(f"the question {question!r} is asked already, and not answered yet")
         waiting: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         asked[question] = waiting
-        self.tell(InputWanted(self.origin(key), question, method, params))
+        self.tell(wanted)
         try:
             return await waiting
         finally:
@@ -204,9 +231,9 @@ class Calls:
         if waiting is None or waiting.done():
             return
         if isinstance(fact, InputBrought):
-            waiting.set_result(parse(fact.payload))
+            waiting.set_result(parse(original(fact.payload)))
         elif isinstance(fact, ResponseReceived):
-            _settle(waiting, fact.message.body)
+            _settle(waiting, as_it_came(fact.message).body)
 
     def cancel(self, session: SessionId, request: RequestId | None) -> None:
         """Stop a call. Nothing more is told of it."""
@@ -219,11 +246,11 @@ class Calls:
         for key in [key for key in self._jobs if key[0] == session]:
             self.cancel(*key)
 
-    def stop(self, key: Key, code: int, message: str) -> None:
+    def stop(self, key: Key, code: int, message: str, data: dict[str, object] | None = None) -> None:
         """End a call that is under way, and tell that it failed."""
         if key in self._jobs:
             self.cancel(*key)
-            self.tell(CallFailed(self.origin(key), code, message))
+            self.tell(CallFailed(self.origin(key), code, message, data))
 
     def expire(self) -> None:
         """End the calls that have taken too long. To be called every second or so."""
@@ -248,7 +275,9 @@ class Calls:
         job = self._jobs.get(key)
         try:
             answer = await self._catalogue.answer(call, report)
-            fact: Observed = CallReturned(self.origin(key), answer.payload, answer.is_error, answer.partial)
+            fact: Observed = CallReturned(
+                self.origin(key), answer.payload, answer.is_error, answer.detail, answer.partial
+            )
         except CallRefused as refused:
             fact = CallFailed(self.origin(key), refused.code, refused.message, refused.data)
         except asyncio.CancelledError:
@@ -257,10 +286,13 @@ class Calls:
                 raise  # cancelled by us, who have told why, or with everything else when the event loop ends
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "the call was cancelled from within")
         except Exception as error:  # noqa: BLE001 - whatever it was, the caller gets an answer and others go on
-            about = {"session": call.session, "request": call.request, "method": call.method}
-            _log.exception("call failed", extra=about)
-            detail = f"{type(error).__module__}.{type(error).__qualname__}"
-            fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", None, detail)
+            about = error_id(call.session, call.request)
+            data: dict[str, object] = {"errorId": about}
+            detail = described(error, about)
+            fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", data, detail)
+        fact = report.redacted(fact)
+        if (type(fact) is CallReturned or type(fact) is CallFailed) and fact.detail:
+            _log_incident(call, fact.detail)
         if self._jobs.get(key) is job:
             del self._jobs[key]
             self._begun.pop(key, None)
@@ -278,3 +310,10 @@ def _settle(waiting: "asyncio.Future[dict[str, Any]]", response: dict[str, Any])
         waiting.set_exception(AskRefused(code if type(code) is int else codes.INTERNAL_ERROR, told))
     else:
         waiting.set_exception(AskRefused(codes.INVALID_REQUEST, "the client's response has no result"))
+
+
+def _log_incident(call: Call, detail: str) -> None:
+    """A line by which whoever runs the server finds what the client was told the id of."""
+    incident, _, what = detail.partition(": ")
+    about = {"session": call.session, "request": call.request, "method": call.method}
+    _log.error("call failed", extra={**about, "error_id": incident, "detail": what})

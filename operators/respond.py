@@ -6,6 +6,7 @@ from typing import Final
 from events import codes
 from events.decided import ErrorReady, RequestCancelled, RequestRejected, ResponseReady, StageFailed
 from events.event import Event, RequestId
+from events.incident import error_id
 from events.observed import (
     CacheHit,
     CallFailed,
@@ -88,5 +89,7 @@ def _overflowed(_: Owed, event: RequestOverflowed) -> Sequence[Event]:
 
 def _failed(owed: Owed, event: StageFailed) -> Sequence[Event]:
     if owed.pop(event.origin.request, event) is None or event.event in _ARRIVALS:
-        return (event, ErrorReady(event.origin, codes.INTERNAL_ERROR, "internal error"))
+        origin = event.origin
+        data: dict[str, object] = {"errorId": error_id(origin.session, origin.request)}
+        return (event, ErrorReady(origin, codes.INTERNAL_ERROR, "internal error", data))
     return (event,)

@@ -17,6 +17,7 @@ from reactivex.abc import DisposableBase, ObserverBase, SchedulerBase
 
 from events.decided import StageFailed
 from events.event import Decided, Event, Observed, SessionId, Step
+from events.incident import error_id
 from events.observed import SessionClosed
 
 State = TypeVar("State")
@@ -138,7 +139,8 @@ class _Run:
 
     def _failed(self, index: int, event: Event, error: Exception) -> StageFailed:
         name, kind = self._stages[index].name, type(event).__name__
-        _log.error("operator %s failed on %s", name, kind, exc_info=error)
+        about = {"session": event.origin.session, "error_id": error_id(event.origin.session, event.origin.request)}
+        _log.error("operator %s failed on %s", name, kind, exc_info=error, extra=about)
         return StageFailed(event.origin, name, type(error).__name__, kind)
 
     def _plan(self, kind: type[Event]) -> list["_Plan"]:

@@ -43,7 +43,12 @@ def _refused(event: observed.PermitRefused) -> str:
 
 
 def _returned(event: observed.CallReturned) -> str:
-    return f"{len(event.payload)} bytes{', an error of the tool' if event.is_error else ''}"
+    words = f"{len(event.payload)} bytes{', an error of the tool' if event.is_error else ''}"
+    return f"{words}; {event.detail}" if event.detail else words
+
+
+def _failed(event: observed.CallFailed) -> str:
+    return f"{_error(event)}; {event.detail}" if event.detail else _error(event)
 
 
 def _policy(event: observed.PolicyReplaced) -> str:
@@ -89,7 +94,7 @@ _NOTES: Final[dict[type[Event], Callable[[Any], str]]] = {
     observed.PermitRefused: _refused,
     observed.CacheHit: lambda event: f"{event.age:.3g} s old, {len(event.payload)} bytes",
     observed.CallReturned: _returned,
-    observed.CallFailed: _error,
+    observed.CallFailed: _failed,
     observed.CallYielded: lambda event: f"{len(event.payload)} bytes",
     observed.ProgressReported: _progress,
     observed.MessageLogged: _logged,

@@ -24,8 +24,9 @@ from soak.plugins import PLUGINS
 from soak.prometheus import PROMETHEUS
 from soak.readers import READERS
 from soak.replays import REPLAYS
+from soak.secrets import SECRETS
 
-CAMPAIGNS = (KILLS, FRAMES, FAULTS, REPLAYS, MEMORY, READERS, PLUGINS, PROMETHEUS)
+CAMPAIGNS = (KILLS, FRAMES, FAULTS, REPLAYS, MEMORY, READERS, PLUGINS, PROMETHEUS, SECRETS)
 
 
 def main() -> int:

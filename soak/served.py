@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from mcp_server import MCPServer, ToolError
+from mcp_server import CallRefused, Context, MCPServer, ToolError
 
 server = MCPServer("soak")
 _kept: list[bytes] = []
@@ -47,6 +47,46 @@ async def find(text: str) -> str:
 async def fail(text: str) -> str:
     """Fail, and say so."""
     raise ToolError(text)
+
+
+@server.tool
+async def sign_in(user: str, password: str) -> str:
+    """Refuse, and say with what."""
+    raise ToolError(f"there is no {user} with {password}")
+
+
+@server.tool
+async def confide(note: Annotated[str, Meta(extra_json_schema={"writeOnly": True})], ctx: Context) -> str:
+    """Return what its schema calls a secret, and tell it too."""
+    ctx.info({"noted": note})
+    return f"noted: {note}"
+
+
+@server.tool(read_only=True)
+async def tell(text: str, ctx: Context) -> str:
+    """Tell the text on every way there is while it runs."""
+    ctx.info(text)
+    ctx.info({"text": text}, logger=text)
+    await ctx.progress(1, 2, text)
+    return "told"
+
+
+@server.tool(read_only=True)
+async def recite(text: str) -> AsyncIterator[str]:
+    """Give the text as a part of a stream."""
+    yield text
+
+
+@server.tool(read_only=True)
+async def crash(text: str) -> str:
+    """Raise what is not for the client."""
+    raise RuntimeError(f"it broke at {text}")
+
+
+@server.tool(read_only=True)
+async def refuse(text: str) -> str:
+    """Refuse with an error of the protocol."""
+    raise CallRefused(-32000, f"no {text}", {"about": text})
 
 
 @server.tool(read_only=True)

@@ -11,6 +11,7 @@ from adapters.audit_reader import AuditReader
 from events.outcome import DENIED
 from mcp_server.cli.arguments import command, count
 from mcp_server.cli.codes import OK, UsageError
+from mcp_server.cli.find import find
 from mcp_server.cli.output import Column, Output, Row
 from mcp_server.cli.show import outcome_style
 from mcp_server.cli.stores import open_reader
@@ -55,6 +56,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--csv", action="store_true", help="print comma-separated values with a heading")
     parser.add_argument("--follow", action="store_true", help="go on with new ones as they end")
     parser.add_argument("--rebuild", action="store_true", help="build the audit view anew from the log first")
+    parser.add_argument("--hash", metavar="VALUE", help="find a secret in the log instead; - reads it from the input")
+    parser.add_argument("--error-id", metavar="ID", help="find an internal error in the log instead")
     parser.set_defaults(run=run)
 
 
@@ -65,6 +68,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("argument --csv: not together with --json")
     output = Output(json=arguments.json, csv=arguments.csv)
     limit = None if arguments.all else arguments.limit
+    if arguments.hash is not None or arguments.error_id is not None:
+        if query != Query() or arguments.follow or arguments.rebuild:
+            raise UsageError("arguments --hash and --error-id: not together with conditions, --follow or --rebuild")
+        return find(arguments, output, limit)
     with open_view(arguments.store, rebuild=arguments.rebuild) as view, view.reading() as reader:
         if arguments.follow:
             return _follow(view, reader, query, limit, output)

@@ -127,9 +127,14 @@ class Given(BaseSettings):
     )
     secret_key: Key = Field(
         default=None,
-        description="What handles, cursors and states that clients bring back are sealed with, at least 32 bytes; "
-        "empty for one that the server makes and keeps beside its log.",
+        description="What handles, cursors and states that clients bring back are sealed with, and what redacted "
+        "values are tagged with, at least 32 bytes; empty for one that the server makes and keeps beside its log.",
     )
+    redaction: bool = Field(
+        default=True, description="Whether secrets are taken out of all that is written; false stores them."
+    )
+    redaction_names: Words = Field(default=(), description="Names besides of members whose values are secrets.")
+    redaction_allow: Words = Field(default=(), description="Names of members whose values are none.")
     admin_token: Token = Field(
         default=None,
         description="What callers of `/admin` show as a bearer token, from wherever they call; empty for callers on "

@@ -85,6 +85,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     access: tuple[AccessRule, ...] = ()
     access_default: Otherwise = "deny"
     secret_key: "SecretStr | None" = None
+    redaction: bool = True
+    redaction_names: tuple[str, ...] = ()
+    redaction_allow: tuple[str, ...] = ()
     admin_token: "SecretStr | None" = None
     limits: tuple[Limit, ...] = ()
     cache_max_entries: int = 10_000

@@ -9,6 +9,7 @@ from events.decided import ErrorReady, InputAwaited, InputGiven, RequestCancelle
 from events.event import Step
 from events.message import parse
 from events.observed import CacheHit, CallReturned, InputWanted, SessionClosed, SessionOpened, TaskOpened
+from events.told import original
 from operators.ask_client import TASK
 
 WORKING = "working"
@@ -67,7 +68,7 @@ class TaskState:
             case TaskOpened():
                 self.ttl, self.poll = fact.ttl, fact.poll
             case InputWanted():
-                self._asked[fact.key] = {"method": fact.method, "params": parse(fact.params)}
+                self._asked[fact.key] = {"method": fact.method, "params": parse(original(fact.params))}
             case SessionClosed() if not self.over:
                 self.cut_off()
         for decision in step.decisions:
@@ -82,8 +83,8 @@ class TaskState:
                     self._result = fact.payload
                     self._end(COMPLETED, decision.origin.at)
                 case ErrorReady():
-                    self._error = {"code": decision.code, "message": decision.message}
-                    self._error |= {} if decision.data is None else {"data": decision.data}
+                    self._error = {"code": decision.code, "message": original(decision.message)}
+                    self._error |= {} if decision.data is None else {"data": original(decision.data)}
                     self._end(FAILED, decision.origin.at)
                 case RequestCancelled():
                     self._end(CANCELLED, decision.origin.at)
@@ -114,7 +115,7 @@ class TaskState:
         if self.status == INPUT_REQUIRED:
             found["inputRequests"] = self.questions
         elif self.status == COMPLETED:
-            found["result"] = parse(self._result)
+            found["result"] = parse(original(self._result))
         elif self.status == FAILED:
             found["error"] = self._error
         return found

@@ -177,7 +177,7 @@ class Tasks:
         for key, answer in answers_to(call).items():
             if open_session is not None and key in state.questions:
                 origin = Origin(session, _REQUEST, self._gate.clock())
-                open_session.push(InputBrought(origin, key, to_json(answer)))
+                open_session.push(self._gate.redact(InputBrought(origin, key, to_json(answer))))
         return self._catalogue.typed({}, "complete")
 
     async def _cancel(self, call: Call, _teller: Teller) -> Answer:

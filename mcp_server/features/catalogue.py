@@ -14,6 +14,7 @@ from mcp_server.features.pages import Pages
 from mcp_server.features.refusals import text_param, unknown
 from mcp_server.features.resources import not_found
 from mcp_server.features.rounds import InputNeeded, input_required
+from mcp_server.features.typed import Schema
 from mcp_server.features.validate import clip
 from operators.param_headers import ParamHeader
 from operators.policy import CacheRule
@@ -107,6 +108,10 @@ class Catalogue:
     def list_end(self, version: str) -> bytes:
         """How a list ends: with how long clients may keep it, where the version tells them, and as all results do."""
         return list_end(self._envelope, self._list_ttl, version)
+
+    def tool_schemas(self) -> dict[str, tuple[Schema, Schema | None]]:
+        """The schemas of each tool, by its name: of what it is given, and of what it returns."""
+        return {name: tool.schemas() for name, tool in self._tools.items()}
 
     def cache_rules(self) -> tuple[CacheRule, ...]:
         """What may be answered from a cache."""

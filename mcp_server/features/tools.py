@@ -1,7 +1,6 @@
 """Tools: functions that a model may call (MCP, server/tools)."""
 
 import inspect
-import logging
 import re
 import types
 from collections.abc import Callable
@@ -10,7 +9,8 @@ from typing import Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 
 from events.codes import INVALID_PARAMS
-from mcp_server.calls import Answer, Call, CallRefused, Teller
+from events.incident import error_id
+from mcp_server.calls import Answer, AskRefused, Call, CallRefused, Teller
 from mcp_server.features.content import Block
 from mcp_server.features.convert import converters, copied
 from mcp_server.features.encode import Unencodable
@@ -25,12 +25,11 @@ from mcp_server.features.signature import Signature, read_signature, without_not
 from mcp_server.features.typed import Schema, check_type, type_schema
 from mcp_server.features.unusable import Unusable, unusable
 from mcp_server.features.validate import Validator, clip
+from mcp_server.incidents import described, internal_error
 from operators.versions import MODERN
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}\Z")
 _UNSTRUCTURED: Final = (inspect.Signature.empty, None, types.NoneType, str, Any, object, list, tuple)
-
-_log = logging.getLogger("mcp_server.tools")
 
 
 class Tool:
@@ -93,6 +92,10 @@ class Tool:
         }
         return {key: value for key, value in hints.items() if value is not None}
 
+    def schemas(self) -> tuple[Schema, Schema | None]:
+        """Of what it is given, and of what it returns, where it has one."""
+        return self._input, self._output
+
     async def call(self, call: Call, teller: Teller) -> Answer:
         """Run the tool. What the tool itself does wrong is an answer, not an exception.
 
@@ -120,11 +123,12 @@ class Tool:
             raise
         except InputNeeded as needed:
             return input_required(call, needed, self._envelope)
-        except (ToolError, _BadArgument, Unencodable) as error:
+        except (ToolError, AskRefused, _BadArgument, Unencodable) as error:
             return self._results.error(str(error), call.version)
         except (Exception, SystemExit) as error:  # noqa: BLE001 # whatever a tool raises is its result
-            _log.warning("tool %s raised %s", self.name, type(error).__name__, exc_info=True)
-            return self._results.error(_told(error), call.version)
+            about = error_id(call.session, call.request)
+            answer = self._results.error(internal_error(about), call.version)
+            return msgspec.structs.replace(answer, detail=described(error, about))
 
     def _converted(self, arguments: dict[str, Any]) -> dict[str, Any]:
         """A copy that holds what the function expects: the original belongs to the recording."""
@@ -136,12 +140,6 @@ class Tool:
                 except (msgspec.ValidationError, ValueError, OverflowError) as error:
                     raise _BadArgument(f"arguments.{name}: {clip(str(error))}") from error
         return arguments
-
-
-def _told(error: BaseException) -> str:
-    if isinstance(error, BaseExceptionGroup):  # its own text only counts those inside
-        return "; ".join(map(_told, error.exceptions[:5]))
-    return str(error) or type(error).__name__
 
 
 class _BadArgument(ValueError):

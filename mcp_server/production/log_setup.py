@@ -19,7 +19,18 @@ _global: dict[str, Any] = {}
 RESERVED: Final = frozenset({"event", "level", "logger", "timestamp", "_record", "_from_structlog"})
 """Names that a line has anyway; a field of such a name gets an underscore after it."""
 
-_OTHERS: Final = ["session", "request", "trace", "method", "transport", "reason", "position", "code"]
+_OTHERS: Final = [
+    "session",
+    "request",
+    "trace",
+    "method",
+    "transport",
+    "reason",
+    "position",
+    "code",
+    "error_id",
+    "detail",
+]
 """What is taken over from the ``extra`` of lines that came through ``logging``."""
 
 

@@ -4,10 +4,15 @@ import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
+from secrets import token_bytes
 from typing import Any, Final
 
 import structlog
+
+from adapters.redaction import Redactor
+from adapters.secret_names import SecretNames
+from adapters.tags import TAG
 
 MASK: Final = "***"
 
@@ -42,6 +47,15 @@ _ABOUT: Final = frozenset(
 
 _USER_INFO: Final = re.compile(r"(?<=://)([^/\s@:]*):[^/\s@]*@")  # RFC 3986, section 3.2.1
 _BEARER: Final = re.compile(r"(?i)(?<=\bbearer )[\w.~+/=-]{8,}")  # RFC 6750, section 2.1
+
+_LOOK_BACK: Final = 512
+"""Characters before the place where a value is cut that are looked at with the rest: a secret may stand across it."""
+
+
+@cache
+def _redactor() -> Redactor:
+    # Lines are no place to look a secret up in, so their tags are of no use and nobody has the key.
+    return Redactor(token_bytes(32), SecretNames())
 
 
 def presentable(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -82,7 +96,7 @@ def text(value: object, most: int = LONGEST_VALUE) -> str:
         whole = value if isinstance(value, str) else str(value)
     except Exception:  # noqa: BLE001 - what cannot be told must not keep the line from being written
         return f"<{type(value).__name__} that cannot be shown>"
-    short = whole[:most]
+    short = _without_secrets(whole[: most + _LOOK_BACK])[:most]
     if not short.isascii():
         short = short.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair has no bytes
     if "://" in short:
@@ -90,6 +104,13 @@ def text(value: object, most: int = LONGEST_VALUE) -> str:
     if "earer " in short or "EARER " in short:
         short = _BEARER.sub(MASK, short)
     return short if len(whole) <= most else f"{short}… ({len(whole)} characters)"
+
+
+def _without_secrets(text: str) -> str:
+    raw = text.encode(errors="replace")
+    if not _redactor().may_hold(raw):
+        return text
+    return TAG.sub(MASK.encode(), _redactor().text(raw)).decode()
 
 
 class _Room:

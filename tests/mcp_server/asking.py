@@ -67,6 +67,18 @@ def call(
     return Call(SESSION, 1, "alice", method, params or {}, version, 100.0, Lent(database, STATES))
 
 
+async def detail_of(
+    server: MCPServer, tool: str, arguments: dict[str, Any] | None = None, database: ConnectionPool | None = None
+) -> str:
+    """What whoever runs the server is told of a tool that fails, where the client is told an id alone."""
+    params = {"name": tool, "arguments": arguments or {}}
+    answer = await server.catalogue().answer(call("tools/call", params, database=database), Heard())
+    about, _, detail = answer.detail.partition(": ")
+    assert answer.is_error
+    assert json.loads(answer.payload)["content"] == [{"type": "text", "text": f"internal error {about}"}]
+    return detail
+
+
 async def ask(
     server: MCPServer,
     method: str,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -150,16 +151,20 @@ def test_a_refusal_that_is_no_json_is_told_to_whoever_raises_it(message: str, da
 
 async def test_any_other_exception_is_an_internal_error_that_tells_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async def fail(call: Call, teller: Teller) -> Answer:
-        raise ZeroDivisionError("secret")
+        raise ZeroDivisionError("for nobody")
 
     desk = Desk(fail)
     with caplog.at_level(logging.ERROR):
         desk.begin()
         await desk.turns()
-    assert desk.told == [
-        CallFailed(origin(1, 100.0), codes.INTERNAL_ERROR, "internal error", None, "builtins.ZeroDivisionError")
-    ]
-    assert "secret" not in caplog.records[0].getMessage()
+    (told,) = desk.told
+    assert isinstance(told, CallFailed)
+    about, _, detail = told.detail.partition(": ")
+    assert told == CallFailed(origin(1, 100.0), codes.INTERNAL_ERROR, "internal error", {"errorId": about}, told.detail)
+    assert re.fullmatch("[0-9a-f]{16}", about)
+    assert re.fullmatch("builtins.ZeroDivisionError at test_calls.py:[0-9]+ fail: for nobody", detail)
+    (line,) = caplog.records
+    assert vars(line).items() >= {"error_id": about, "detail": detail, "session": SESSION, "request": 1}.items()
 
 
 async def chatter(call: Call, teller: Teller) -> Answer:

@@ -17,7 +17,7 @@ import pytest
 from mcp_server import Context, MCPServer, NoDatabase
 from mcp_server.performance import ConnectionPool
 from tests.children import COMMAND, LONG, Child, running, store
-from tests.mcp_server.asking import ask, text_of
+from tests.mcp_server.asking import ask, detail_of, text_of
 from tests.mcp_server.performance.databases import Database, Sqlite, config, until
 from tests.serving import call_params, stateless
 
@@ -81,8 +81,7 @@ async def test_tools_and_resources_read_and_write_the_database(database: Databas
 async def test_what_a_tool_did_is_undone_when_it_raises_or_is_cancelled(database: Database) -> None:
     server = words(database)
     async with ConnectionPool(config(1), database.url) as pool:
-        refused = await keep(server, pool, "wrong")
-        assert (refused["isError"], text_of(refused)) == (True, "not this one")
+        assert "not this one" in await detail_of(server, "keep", {"word": "wrong"}, pool)
         slow = asyncio.create_task(keep(server, pool, "slow"))
         await until(lambda: pool.statistics.in_use > 0)
         slow.cancel()
@@ -92,25 +91,20 @@ async def test_what_a_tool_did_is_undone_when_it_raises_or_is_cancelled(database
     assert await database.words() == ["last"]
 
 
-async def test_without_a_database_the_setting_is_named(database: Database) -> None:
-    answer = await keep(words(database), None, "a")
-    assert answer["isError"]
-    assert text_of(answer) == str(NoDatabase())
-    assert "database_url (DATABASE_URL)" in text_of(answer)
+async def test_without_a_database_whoever_runs_the_server_is_told_the_setting(database: Database) -> None:
+    detail = await detail_of(words(database), "keep", {"word": "a"})
+    assert detail.endswith(str(NoDatabase()))
+    assert "database_url (DATABASE_URL)" in detail
 
 
-async def test_a_pool_with_nothing_left_is_told_to_the_client(database: Database) -> None:
+async def test_a_pool_with_nothing_left_is_told_to_whoever_runs_the_server(database: Database) -> None:
     async with ConnectionPool(config(1, timeout=0.05), database.url) as pool, pool.get_connection():
-        answer = await keep(words(database), pool, "a")
-    assert answer["isError"]
-    assert "1 of 1 are in use" in text_of(answer)
+        assert "1 of 1 are in use" in await detail_of(words(database), "keep", {"word": "a"}, pool)
 
 
 async def test_a_function_in_a_thread_is_told_to_be_async(database: Database) -> None:
     async with ConnectionPool(config(), database.url) as pool:
-        answer = await ask(words(database), "tools/call", {"name": "threaded"}, database=pool)
-        assert answer["isError"]
-        assert "has to be an async function" in text_of(answer)
+        assert "has to be an async function" in await detail_of(words(database), "threaded", database=pool)
         assert text_of(await keep(words(database), pool, "a")) == "a"
 
 

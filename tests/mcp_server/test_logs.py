@@ -189,3 +189,14 @@ def test_it_can_be_configured_again_and_lets_go_of_the_file_before(file: Path, t
     say()
     assert (len(lines(file)), len(lines(tmp_path / "other.log"))) == (1, 1)
     assert before._fd < 0
+
+
+def test_no_value_of_a_line_has_a_secret_in_it_not_even_across_the_end_of_what_is_written(file: Path) -> None:
+    token = "ghp_" + "aB3d" * 9
+    configure("INFO", str(file))
+    say(reason=f"it is {token} there", other=["password=hunter2 x", f"{'x ' * 490}{token}"], plain="max_tokens=1")
+    (line,) = lines(file)
+    assert line["reason"] == "it is *** there"
+    assert line["other"][0] == "password=*** x"
+    assert "ghp_" not in line["other"][1]
+    assert line["plain"] == "max_tokens=1"

@@ -3,9 +3,23 @@ import pytest
 from events import codes
 from events.decided import ErrorReady, RequestCancelled, RequestRejected, ResponseReady, StageFailed
 from events.event import Event
+from events.incident import error_id
 from events.observed import CallReturned, MessageMalformed, RequestOverflowed
 from operators.respond import respond
-from tests.facts import admitted, cancelled, closed, failed, hit, message, opened, origin, request, returned, yielded
+from tests.facts import (
+    SESSION,
+    admitted,
+    cancelled,
+    closed,
+    failed,
+    hit,
+    message,
+    opened,
+    origin,
+    request,
+    returned,
+    yielded,
+)
 from tests.passing import through
 
 MALFORMED = MessageMalformed(origin(None, 1.0), codes.PARSE_ERROR, "not JSON", b"{", b"\0" * 32, 1)
@@ -50,7 +64,7 @@ def test_a_request_on_top_of_a_full_window_is_told_when_to_try_again() -> None:
 
 def test_a_bug_of_ours_is_an_internal_error_that_tells_nothing() -> None:
     assert answer(StageFailed(origin(1), "dispatch", "KeyError")) == ErrorReady(
-        origin(1), codes.INTERNAL_ERROR, "internal error", None
+        origin(1), codes.INTERNAL_ERROR, "internal error", {"errorId": error_id(SESSION, 1)}
     )
 
 
@@ -62,7 +76,10 @@ def test_a_bug_of_ours_that_concerns_no_request_is_not_answered() -> None:
 @pytest.mark.parametrize("kind", ["RequestReceived", "RequestOverflowed", "MessageMalformed"])
 def test_a_bug_of_ours_that_keeps_a_request_from_getting_here_is_answered(kind: str) -> None:
     bug = StageFailed(origin(7), "admit", "KeyError", kind)
-    assert through(respond(), bug) == [bug, ErrorReady(origin(7), codes.INTERNAL_ERROR, "internal error")]
+    assert through(respond(), bug) == [
+        bug,
+        ErrorReady(origin(7), codes.INTERNAL_ERROR, "internal error", {"errorId": error_id(SESSION, 7)}),
+    ]
 
 
 ENDS: list[Event] = [

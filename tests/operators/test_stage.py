@@ -9,6 +9,7 @@ from reactivex.subject import Subject
 from events import codes
 from events.decided import CacheReleased, ErrorReady, RequestCancelled, StageFailed
 from events.event import Decided, Event, Observed, Step
+from events.incident import error_id
 from events.observed import CallerLeft, CallReturned, CancelReceived, RequestReceived, SessionClosed, SessionOpened
 from operators.admit import admit
 from operators.answer_from_cache import answer_from_cache
@@ -19,7 +20,7 @@ from operators.measure import NoMeter, measure
 from operators.rate_limit import rate_limit
 from operators.respond import respond
 from operators.stage import Stage, fuse, no_state, stage
-from tests.facts import OTHER, cancelled, closed, left, opened, origin, request, returned
+from tests.facts import OTHER, SESSION, cancelled, closed, left, opened, origin, request, returned
 from tests.histories import POLICY, histories
 from tests.passing import steps_of, through
 
@@ -132,7 +133,7 @@ def test_an_exception_in_the_chain_is_answered_as_an_internal_error() -> None:
     (step,) = steps_of(fuse(admit(), failing(RequestReceived), dispatch(), respond()), request(1, "ping"))
     assert step.decisions == (
         StageFailed(origin(1), "failing", "ZeroDivisionError", "RequestReceived"),
-        ErrorReady(origin(1), codes.INTERNAL_ERROR, "internal error"),
+        ErrorReady(origin(1), codes.INTERNAL_ERROR, "internal error", {"errorId": error_id(SESSION, 1)}),
     )
 
 

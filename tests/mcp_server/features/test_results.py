@@ -1,6 +1,7 @@
 import base64
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
@@ -198,8 +199,10 @@ async def test_an_answer_knows_whether_it_is_an_error() -> None:
     server = MCPServer("test")
     server.tool("fail")(lambda: 1 / 0)
     answer = await server.catalogue().answer(call("tools/call", {"name": "fail"}), Heard())
-    assert answer == Answer(answer.payload, is_error=True)
-    assert json.loads(answer.payload)["content"] == [{"type": "text", "text": "division by zero"}]
+    assert answer == Answer(answer.payload, is_error=True, detail=answer.detail)
+    about = answer.detail.partition(": ")[0]
+    assert json.loads(answer.payload)["content"] == [{"type": "text", "text": f"internal error {about}"}]
+    assert re.fullmatch("[0-9a-f]{16}: builtins.ZeroDivisionError at .*: division by zero", answer.detail)
 
 
 def test_contents_are_text_or_bytes() -> None:

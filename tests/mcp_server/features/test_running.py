@@ -8,9 +8,10 @@ import pytest
 
 from mcp_server.context import Context
 from mcp_server.features.content import Image
+from mcp_server.features.results import ToolError
 from mcp_server.features.server import MCPServer
 from mcp_server.features.threads import Threads
-from tests.mcp_server.asking import Heard, call, text_of, use
+from tests.mcp_server.asking import Heard, call, detail_of, text_of, use
 
 caller: ContextVar[str] = ContextVar("caller", default="nobody")
 
@@ -166,7 +167,7 @@ async def test_a_stream_that_fails_ends_as_an_error() -> None:
     @server.tool
     async def half() -> AsyncIterator[str]:
         yield "first"
-        raise ValueError("lost the rest")
+        raise ToolError("lost the rest")
 
     result = await use(server, "half", heard=heard)
     assert (result["isError"], text_of(result)) == (True, "lost the rest")
@@ -219,10 +220,15 @@ async def test_an_exception_crosses_from_the_thread() -> None:
     def stop() -> None:
         raise StopIteration("early")
 
+    def tell() -> None:
+        raise ToolError("for the model")
+
     server.tool("divide")(lambda: 1 / 0)
     server.tool(stop)
-    assert text_of(await use(server, "divide")) == "division by zero"
-    assert text_of(await use(server, "stop")) == "StopIteration escaped: early"
+    server.tool(tell)
+    assert "ZeroDivisionError" in await detail_of(server, "divide")
+    assert "StopIteration escaped: early" in await detail_of(server, "stop")
+    assert text_of(await use(server, "tell")) == "for the model"
 
 
 async def test_a_plain_function_may_hand_back_something_to_await() -> None:

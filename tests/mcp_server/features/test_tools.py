@@ -15,7 +15,7 @@ from mcp_server.context import Context
 from mcp_server.features.results import ToolError
 from mcp_server.features.server import MCPServer
 from mcp_server.features.unusable import Unusable
-from tests.mcp_server.asking import NEW, OLD, ask, text_of, use
+from tests.mcp_server.asking import NEW, OLD, ask, detail_of, text_of, use
 
 
 class Point(msgspec.Struct):
@@ -236,7 +236,7 @@ async def test_integers_of_any_size_stay_exact_both_ways() -> None:
     assert text_of(modern) == str(big * big)
 
 
-async def test_what_a_tool_raises_is_its_result() -> None:
+async def test_what_a_tool_raises_is_its_result_and_tells_an_id_where_it_is_not_for_the_client() -> None:
     server = fresh()
 
     @server.tool
@@ -252,9 +252,15 @@ async def test_what_a_tool_raises_is_its_result() -> None:
                 raise SystemExit(3)
         raise CallRefused(INVALID_PARAMS, "no such how", {"how": how})
 
-    for how, text in {"told": "the printer is on fire", "silent": "KeyError", "group": "one; two", "exit": "3"}.items():
-        result = await use(server, "broken", how=how)
-        assert (result["isError"], text_of(result)) == (True, text)
+    result = await use(server, "broken", how="told")
+    assert (result["isError"], text_of(result)) == (True, "the printer is on fire")
+    details = {
+        "silent": "builtins.KeyError at",
+        "group": "ValueError: one; OSError: two",
+        "exit": "builtins.SystemExit at",
+    }
+    for how, text in details.items():
+        assert text in await detail_of(server, "broken", {"how": how})
     with pytest.raises(CallRefused) as refused:
         await use(server, "broken", how="else")
     assert (refused.value.code, refused.value.data) == (INVALID_PARAMS, {"how": "else"})
