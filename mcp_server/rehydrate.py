@@ -64,6 +64,8 @@ class Rehydrator:
         return await asyncio.shield(coming)
 
     async def _restore(self, session: SessionId, principal: str, idle: float, outlet: MakeOutlet) -> Session | None:
+        if self._journal.is_writing(session):  # it has closed just now, which the log does not know yet
+            return None
         try:
             past = await asyncio.to_thread(past_of, self._open_log, session)
         except (UnreadableLog, UnreadableRecord) as error:

@@ -1,6 +1,7 @@
 """The journal: what came and what it led to, written down before anything acts on it."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple
@@ -64,7 +65,7 @@ class Journal:
         self._versions: dict[SessionId, int] = {}
         self._pending: dict[SessionId, list[Step]] = {}
         self._broken: set[SessionId] = set()
-        self._under_way = 0
+        self._under_way: deque[list[list[Step]]] = deque()
         self._scheduled = False
         log.on_failure(self._fail)
 
@@ -77,6 +78,11 @@ class Journal:
     def idle(self) -> bool:
         """Whether everything that was taken in is durable."""
         return not self._pending and not self._under_way
+
+    def is_writing(self, session: SessionId) -> bool:
+        """Whether there are steps of a session that are not durable yet. It looks at all that are under way."""
+        under_way = (steps[0].fact.origin.session for records in self._under_way for steps in records)
+        return session in self._pending or session in under_way
 
     def add(self, step: Step) -> None:
         """Write a step down; accept it only while it can be recorded. To be subscribed to the chain."""
@@ -107,7 +113,7 @@ class Journal:
     def _flush(self) -> None:
         self._scheduled = False
         most = IN_FLIGHT if len(self._pending) >= GROUP else 1
-        if not self._pending or self._under_way >= most or self.failure is not None:
+        if not self._pending or len(self._under_way) >= most or self.failure is not None:
             return
         pending, self._pending = self._pending, {}
         rows, broken = [], []
@@ -124,11 +130,11 @@ class Journal:
             self._lose(session, steps)
 
     def _append(self, rows: list[Row], records: list[list[Step]]) -> None:
-        self._under_way += 1
+        self._under_way.append(records)
         try:
             self._log.append(rows, partial(self._durable, records))
         except LogFailed:
-            self._under_way -= 1
+            self._under_way.pop()
 
     def _row(self, session: SessionId, steps: list[Step]) -> Row:
         state = pack(steps)
@@ -148,7 +154,7 @@ class Journal:
         self.lost.emit(Lost(session, steps))
 
     def _durable(self, records: list[list[Step]], first: int) -> None:
-        self._under_way -= 1
+        self._under_way.popleft()
         if not self._scheduled:
             self._flush()  # first, so that the log writes while effects act
         for position, steps in enumerate(records, first):

@@ -78,6 +78,8 @@ def main() -> int:
         for each in SETS:
             if only in (None, each.name):
                 failed |= not holds(each, run(node, each.arguments, child.url, Path(scratch) / each.name))
+        if failed:
+            print(told_of(child))
     with tempfile.TemporaryDirectory() as scratch, served(Path(scratch), HERE / "nothing.py") as child:
         control = run(node, SETS[0].arguments, child.url, Path(scratch) / "control")
         if not control.problems:
@@ -96,6 +98,13 @@ def holds(each: Set, found: Outcome) -> bool:
     for problem in found.problems:
         print(f"  {problem}")
     return good
+
+
+def told_of(child: Child) -> str:
+    """What the server said, and whether it still runs: for who looks for what failed."""
+    ended = child.process.poll()
+    state = "still runs" if ended is None else f"ended with {ended}"
+    return f"the server {state}; the end of what it wrote to standard error:\n{child.errors[-4000:]}"
 
 
 def run(node: str, arguments: Sequence[str], url: str, results: Path) -> Outcome:

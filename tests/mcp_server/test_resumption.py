@@ -3,7 +3,7 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ import aiohttp
 import pytest
 
 from adapters.event_ids import EventId
+from adapters.memory_log import MemoryLog
 from events import codes
 from events.decided import StreamReleased
-from events.observed import CallReturned, Interrupted, ProgressReported
+from events.observed import CallReturned, Interrupted, ProgressReported, SessionClosed
 from mcp_server import Context, MCPServer
+from pipeline.log import Row
 from tests.children import Child, running, wait_for
 from tests.facts import frame
 from tests.serving import LONG, Served, call_params, handshake, serving
@@ -187,6 +189,26 @@ async def test_without_a_session_or_with_a_stateless_version_there_is_nothing_to
         client.headers["Accept"] = "application/json"
         async with client.get() as response:
             assert response.status == 406
+
+
+class SlowLog(MemoryLog):
+    """Has what is appended durable only a while later."""
+
+    def append(self, rows: Sequence[Row], done: Any, refused: Any = None) -> None:
+        asyncio.get_running_loop().call_later(0.1, super().append, rows, done, refused)
+
+
+async def test_a_session_that_has_just_been_closed_is_not_taken_up_again_while_the_log_does_not_know_it_yet() -> None:
+    async with serving(SlowLog()) as served:
+        session = await served.initialize()
+        async with served.request("DELETE", "/mcp", headers=session) as response:
+            assert response.status == 204
+            assert served.recorded(SessionClosed) == []
+        assert (await served.post(frame(1, "tools/list"), session)).status == 404
+        await served.until(SessionClosed)
+        assert (await served.post(frame(1, "tools/list"), session)).status == 404
+        assert served.app.failure is None
+        await served.initialize()
 
 
 SERVER = """

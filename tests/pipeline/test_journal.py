@@ -68,6 +68,18 @@ def test_what_came_in_one_turn_is_one_record_for_each_session(desk: Desk) -> Non
     assert [record.position for record in desk.recorded] == [1, 2]
 
 
+def test_a_session_is_being_written_until_all_of_it_is_durable(desk: Desk) -> None:
+    desk.add(opened(), opened(session=OTHER))
+    assert desk.journal.is_writing(SESSION)
+    desk.turn()
+    desk.add(request(1), closed())
+    desk.log.release()
+    assert not desk.journal.is_writing(OTHER)
+    assert desk.journal.is_writing(SESSION)
+    desk.log.release()
+    assert not desk.journal.is_writing(SESSION)
+
+
 def test_steps_gather_while_the_log_is_busy_and_go_out_as_one_group(desk: Desk) -> None:
     desk.add(opened())
     desk.turn()
