@@ -169,7 +169,7 @@ class App:
         self.rehydrator = Rehydrator(self.gate, self.journal, ingress, self.meter, self.open_log, dump(policy))
         served = extended(settings, offer, running)
         self._visible = Visible(served, table_of(policy.access, policy.access_default), self._caller, offer.page_size)
-        lent = Lent(states=Seal(self.keys, "states"))
+        lent = Lent(states=Seal(self.keys, "states"), cursors=Seal(self.keys, "cursors"))
         self.calls = Calls(self._visible, ingress, self.clock, settings.call_timeout, lent)
         if facts is not None:
             self.calls.redact = facts.reported

@@ -24,10 +24,12 @@ class Lent(Struct, frozen=True):
     Attributes:
         database: Connections to its database; None when its settings name none.
         states: Seals what a client brings back when it asks again.
+        cursors: Seals where the next page of a list begins.
     """
 
     database: Database | None = None
     states: Seal = field(default_factory=lambda: Seal(Keys(new_secret()), "states"))
+    cursors: Seal = field(default_factory=lambda: Seal(Keys(new_secret()), "cursors"))
 
 
 _NOTHING: Final = Lent()

@@ -56,7 +56,7 @@ class ServedPrompts:
             self._lists[key] = pages
             while len(self._lists) > _LISTS:
                 self._lists.popitem(last=False)
-        return Answer(pages.page(call.params))
+        return Answer(pages.page(call))
 
     async def _get(self, call: Call, teller: Teller) -> Answer:
         name = text_param(call.params, "name")

@@ -144,7 +144,7 @@ class Catalogue:
         if self._listed != self._offer.revision:
             self._listed = self._offer.revision
             self._lists = make_lists(self._offer, self._envelope, self.page_size, self._list_ttl)
-        return Answer(self._lists[call.method, call.version].page(call.params))
+        return Answer(self._lists[call.method, call.version].page(call))
 
     async def _read_resource(self, call: Call, teller: Teller) -> Answer:
         uri = text_param(call.params, "uri")

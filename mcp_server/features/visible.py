@@ -104,7 +104,7 @@ class Visible:
         end = b"," + to_json(result)[1:] if result else b"}"
         if call.method == "prompts/search":  # which has no pages
             return Answer(to_json({member: seen})[:-1] + end)
-        return Answer(Pages(member, seen, self._page_size, end).page(call.params))
+        return Answer(Pages(member, seen, self._page_size, end).page(call))
 
     async def _whole(self, call: Call, teller: Teller, member: str) -> dict[str, Any]:
         """The first page with the entries of all."""

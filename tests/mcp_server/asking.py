@@ -15,7 +15,9 @@ from operators.versions import LATEST_LEGACY, MODERN
 
 NEW = MODERN[0]
 OLD = LATEST_LEGACY
-STATES = Seal(Keys(b"s" * 32), "states")
+KEYS = Keys(b"s" * 32)
+STATES = Seal(KEYS, "states")
+CURSORS = Seal(KEYS, "cursors")
 SESSION = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
@@ -64,7 +66,7 @@ def call(
     version: str = NEW,
     database: ConnectionPool | None = None,
 ) -> Call:
-    return Call(SESSION, 1, "alice", method, params or {}, version, 100.0, Lent(database, STATES))
+    return Call(SESSION, 1, "alice", method, params or {}, version, 100.0, Lent(database, STATES, CURSORS))
 
 
 async def detail_of(

@@ -203,8 +203,8 @@ async def test_a_table_counts_also_where_nobody_can_show_anything() -> None:
 
 async def test_without_rules_nothing_is_decided_and_lists_are_everybodys() -> None:
     async with ruled(access=(), anonymous=True) as served:
-        reply = await served.modern(1, "tools/list")
-        assert (reply.body["result"]["cacheScope"], len(reply.body["result"]["tools"])) == ("public", 3)
+        result = (await served.modern(1, "prompts/list")).body["result"]
+        assert (result["cacheScope"], len(result["prompts"])) == ("public", 3)
         assert served.recorded(AccessDecided) == []
 
 
