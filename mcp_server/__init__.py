@@ -36,6 +36,7 @@ from mcp_server.context import Context, NoDatabase
 from mcp_server.features.asking import Form, Link, Reply, Root, Roots, Sample, Sampled
 from mcp_server.features.content import Annotations, Audio, Contents, Embedded, Image, ResourceLink, Text
 from mcp_server.features.headers import Header
+from mcp_server.features.icons import Icon
 from mcp_server.features.prompts import PromptMessage
 from mcp_server.features.results import Result, ToolError
 from mcp_server.features.server import MCPServer
@@ -51,6 +52,7 @@ __all__ = [
     "Embedded",
     "Form",
     "Header",
+    "Icon",
     "Image",
     "Link",
     "MCPServer",

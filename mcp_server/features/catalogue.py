@@ -191,7 +191,7 @@ class Catalogue:
     async def _discover(self, call: Call, _teller: Teller) -> Answer:
         fresh = {"ttlMs": int(self._list_ttl * 1000), "cacheScope": "public"}
         members = {"supportedVersions": list(MODERN), **self._about(subscribe=self.subscribable), **fresh}
-        return self.result(members, call.version)
+        return Answer(self._envelope.introduce(members))
 
     def _about(self, *, subscribe: bool) -> dict[str, Any]:
         instructions = self._identity.instructions

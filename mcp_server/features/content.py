@@ -8,6 +8,8 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from mcp_server.features.icons import Icon
+
 
 class Annotations(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
     """Hints on who a block is for.
@@ -84,6 +86,7 @@ class ResourceLink(Block, frozen=True, tag="resource_link"):
     description: str | None = None
     mime_type: str | None = None
     size: int | None = None
+    icons: tuple[Icon, ...] = ()
 
 
 class Embedded(Block, frozen=True, tag="resource"):

@@ -6,6 +6,7 @@ import orjson
 from msgspec import Struct
 
 from mcp_server.features.encode import to_json
+from mcp_server.features.icons import Icon, shown
 from mcp_server.features.threads import Threads
 from operators.versions import META_SERVER, MODERN
 
@@ -19,6 +20,7 @@ class Identity(Struct, frozen=True, kw_only=True):
         title: For people.
         website_url: Where to read more.
         instructions: How a model should use the server.
+        icons: What stands for it where there is little room.
     """
 
     name: str
@@ -26,10 +28,20 @@ class Identity(Struct, frozen=True, kw_only=True):
     title: str | None = None
     website_url: str | None = None
     instructions: str | None = None
+    icons: tuple[Icon, ...] = ()
 
-    def info(self) -> dict[str, str]:
-        """The ``Implementation`` object of the protocol."""
-        members = {"name": self.name, "title": self.title, "version": self.version, "websiteUrl": self.website_url}
+    def info(self) -> dict[str, Any]:
+        """The ``Implementation`` object of the protocol, with its icons."""
+        return {**self.brief(), "icons": shown(self.icons)} if self.icons else self.brief()
+
+    def brief(self) -> dict[str, Any]:
+        """The same without icons, which are too large for every result."""
+        members = {
+            "name": self.name,
+            "title": self.title,
+            "version": self.version,
+            "websiteUrl": self.website_url,
+        }
         return {key: value for key, value in members.items() if value is not None}
 
 
@@ -39,10 +51,11 @@ class Envelope:
     A result is ``{``, its members, and one of these endings, joined as bytes, so that nothing is encoded twice.
     """
 
-    __slots__ = ("_ends", "_info")
+    __slots__ = ("_ends", "_info", "_whole")
 
     def __init__(self, identity: Identity) -> None:
-        self._info = identity.info()
+        self._info = identity.brief()
+        self._whole = identity.info()
         modern = b',"resultType":"complete","_meta":%b}' % orjson.dumps({META_SERVER: self._info})
         self._ends = dict.fromkeys(MODERN, modern)
 
@@ -57,6 +70,10 @@ class Envelope:
         if version in MODERN:
             return b',"resultType":"complete","_meta":%b}' % to_json({**meta, META_SERVER: self._info})
         return b',"_meta":%b}' % to_json(meta)
+
+    def introduce(self, members: dict[str, Any]) -> bytes:
+        """A modern result in which the server says all about itself."""
+        return to_json({**members, "resultType": "complete", "_meta": {META_SERVER: self._whole}})
 
     def wrap(self, members: dict[str, Any], version: str, kind: str = "") -> bytes:
         """A whole result; ``members`` has at least one. ``kind`` is its ``resultType`` if it is not the complete one.

@@ -1,9 +1,11 @@
 """What can be said about a tool, a resource or a prompt besides its function."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, TypedDict
 
 from mcp_server.features.asking import Question
 from mcp_server.features.content import Annotations
+from mcp_server.features.icons import Icon
 from mcp_server.features.typed import Schema
 
 
@@ -24,6 +26,7 @@ class ToolOptions(TypedDict, total=False):
             asks them.
         input_schema: A JSON Schema instead of the one made from the parameters.
         output_schema: A JSON Schema instead of the one made from the return annotation; False for none.
+        icons: What stands for it where there is little room.
         meta: Its ``_meta`` in the list.
     """
 
@@ -39,6 +42,7 @@ class ToolOptions(TypedDict, total=False):
     asks_first: dict[str, Question]
     input_schema: Schema
     output_schema: Schema | Literal[False]
+    icons: Sequence[Icon]
     meta: dict[str, Any]
 
 
@@ -53,6 +57,7 @@ class ResourceOptions(TypedDict, total=False):
         cacheable: Seconds for which what was read may be used again.
         public: What one caller read may be given to another.
         annotations: Hints on who it is for.
+        icons: What stands for it where there is little room.
         meta: Its ``_meta`` in the list.
     """
 
@@ -63,6 +68,7 @@ class ResourceOptions(TypedDict, total=False):
     cacheable: float
     public: bool
     annotations: Annotations
+    icons: Sequence[Icon]
     meta: dict[str, Any]
 
 
@@ -72,9 +78,11 @@ class PromptOptions(TypedDict, total=False):
     Attributes:
         title: What people call it.
         description: What it is for; the docstring up to its first section unless given.
+        icons: What stands for it where there is little room.
         meta: Its ``_meta`` in the list.
     """
 
     title: str
     description: str
+    icons: Sequence[Icon]
     meta: dict[str, Any]

@@ -12,6 +12,7 @@ from mcp_server.features.content import Block
 from mcp_server.features.convert import text_converter
 from mcp_server.features.encode import Unencodable, to_json
 from mcp_server.features.envelope import Frame
+from mcp_server.features.icons import shown
 from mcp_server.features.options import PromptOptions
 from mcp_server.features.results import blocks_of
 from mcp_server.features.rounds import InputNeeded, input_required
@@ -71,6 +72,7 @@ class Prompt:
         entry = {
             "name": self.name,
             "title": self._options.get("title"),
+            "icons": shown(self._options.get("icons", ())),
             "description": self._description or None,
             "arguments": arguments or None,
             "_meta": self._options.get("meta"),

@@ -12,6 +12,7 @@ from mcp_server.features.content import Contents
 from mcp_server.features.convert import text_converter
 from mcp_server.features.encode import to_json
 from mcp_server.features.envelope import Frame
+from mcp_server.features.icons import shown
 from mcp_server.features.options import ResourceOptions
 from mcp_server.features.rounds import InputNeeded, input_required
 from mcp_server.features.running import Runner
@@ -70,6 +71,7 @@ class Resource:
             "uriTemplate" if self.uri.names else "uri": self.uri.text,
             "name": self.name,
             "title": self.options.get("title"),
+            "icons": shown(self.options.get("icons", ())),
             "description": self._description or None,
             "mimeType": self.options.get("mime_type"),
             "size": None if self.uri.names else self.options.get("size"),

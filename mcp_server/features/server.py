@@ -2,12 +2,13 @@
 
 import copy
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Self, TypeVar, Unpack, overload
 
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.features.completions import Completion
 from mcp_server.features.envelope import Envelope, Frame, Identity
+from mcp_server.features.icons import Icon
 from mcp_server.features.offer import Offer
 from mcp_server.features.options import PromptOptions, ResourceOptions, ToolOptions
 from mcp_server.features.prompts import Prompt
@@ -44,6 +45,7 @@ class MCPServer:
         title: str | None = None,
         instructions: str | None = None,
         website_url: str | None = None,
+        icons: Sequence[Icon] = (),
         page_size: int = 100,
         list_ttl: float = 300.0,
         result_limit: int = RESULT_LIMIT,
@@ -57,6 +59,7 @@ class MCPServer:
             title: For people.
             instructions: How a model should use the server.
             website_url: Where to read more.
+            icons: What stands for it where there is little room.
             page_size: Entries of a list that are sent at once.
             list_ttl: Seconds for which clients may keep the lists.
             result_limit: The most bytes of JSON that a result may have.
@@ -65,7 +68,12 @@ class MCPServer:
         if page_size < 1:
             raise ValueError("a page has at least one entry")
         self.identity = Identity(
-            name=name, version=version, title=title, instructions=instructions, website_url=website_url
+            name=name,
+            version=version,
+            title=title,
+            instructions=instructions,
+            website_url=website_url,
+            icons=tuple(icons),
         )
         self._page_size = page_size
         self._list_ttl = list_ttl

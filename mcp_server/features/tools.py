@@ -16,6 +16,7 @@ from mcp_server.features.convert import converters, copied
 from mcp_server.features.encode import Unencodable
 from mcp_server.features.envelope import Frame
 from mcp_server.features.headers import param_headers
+from mcp_server.features.icons import shown
 from mcp_server.features.options import ToolOptions
 from mcp_server.features.results import Result, Results, ToolError, any_blocks, as_object
 from mcp_server.features.rounds import InputNeeded, input_required
@@ -74,6 +75,7 @@ class Tool:
         entry = {
             "name": self.name,
             "title": self.options.get("title"),
+            "icons": shown(self.options.get("icons", ())),
             "description": self._description or None,
             "inputSchema": self._input,
             "outputSchema": output,
