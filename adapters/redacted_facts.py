@@ -31,6 +31,7 @@ from events.observed import (
     ProgressReported,
     RequestReceived,
     ResponseReceived,
+    TaskChanged,
 )
 from events.told import ToldBytes, told_as
 
@@ -126,6 +127,7 @@ class RedactedFacts:
             ResponseReceived: self._message,
             CancelReceived: self._message,
             InputBrought: self._brought,
+            TaskChanged: self._brought,
             MessageMalformed: self._malformed,
         }
         self._reported: dict[type[Observed], _Report] = {
@@ -229,8 +231,8 @@ class RedactedFacts:
         stored = self._json(payload, known, names)
         return fact if stored is payload else replace(fact, payload=stored)
 
-    def _brought(self, fact: InputBrought) -> InputBrought:
-        found: InputBrought = self._payload(fact, _NONE_KNOWN, _NONE)
+    def _brought(self, fact: InputBrought | TaskChanged) -> Observed:
+        found: Observed = self._payload(fact, _NONE_KNOWN, _NONE)
         return found
 
     def _question(self, fact: InputWanted, known: frozenset[bytes], names: frozenset[str]) -> InputWanted:

@@ -144,16 +144,28 @@ class ResourceUnfollowed(Decided, frozen=True, gc=False):
     uri: str
 
 
+class TasksNamed(Decided, frozen=True, gc=False):
+    """A subscription is to hear of tasks: it opens when it is known which of them there are for its caller.
+
+    Attributes:
+        tasks: Their ids, as the client has them.
+    """
+
+    tasks: tuple[str, ...]
+
+
 class SubscriptionOpened(Decided, frozen=True, gc=False):
     """The client is told that a subscription is open, which is the request ``origin.request`` and stays so.
 
     Attributes:
         kinds: The lists that it hears of: ``tools``, ``prompts``, ``resources``.
         uris: The resources that it hears of.
+        tasks: The ids of the tasks that it hears of.
     """
 
     kinds: tuple[str, ...]
     uris: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
 
 
 class UpdateEmitted(Decided, frozen=True, gc=False):
@@ -162,6 +174,10 @@ class UpdateEmitted(Decided, frozen=True, gc=False):
 
 class ListChangeEmitted(Decided, frozen=True, gc=False):
     """The client is told that a list has changed, which the fact names; on a subscription if it has a request."""
+
+
+class TaskEmitted(Decided, frozen=True, gc=False):
+    """The client is told on a subscription how a task is, which the fact holds."""
 
 
 class StreamReleased(Decided, frozen=True, gc=False):

@@ -20,10 +20,12 @@ from events.decided import (
     ResponseReady,
     StreamEmitted,
     SubscriptionOpened,
+    TaskEmitted,
     UpdateEmitted,
 )
 from events.event import Decided, Observed, RequestId
 from events.jsonrpc import id_text
+from events.message import parse
 from events.observed import (
     CacheHit,
     CallReturned,
@@ -33,6 +35,7 @@ from events.observed import (
     MessageLogged,
     ProgressReported,
     ResourceChanged,
+    TaskChanged,
 )
 from events.told import original
 
@@ -110,10 +113,17 @@ def _list_change(decision: ListChangeEmitted, fact: Observed) -> bytes:
     return _notification(f"notifications/{kind}/list_changed", _subscription(decision.origin.request))
 
 
+def _task(decision: TaskEmitted, fact: Observed) -> bytes:
+    told: dict[str, Any] = parse(original(fact.payload)) if isinstance(fact, TaskChanged) else {}
+    return _notification("notifications/tasks", {**told, **_subscription(decision.origin.request)})
+
+
 def _acknowledged(decision: SubscriptionOpened, _fact: Observed) -> bytes:
     honoured: dict[str, Any] = {f"{kind}ListChanged": True for kind in decision.kinds}
     if decision.uris:
         honoured["resourceSubscriptions"] = decision.uris
+    if decision.tasks:
+        honoured["taskIds"] = decision.tasks
     params = {"notifications": honoured, **_subscription(decision.origin.request)}
     return _notification("notifications/subscriptions/acknowledged", params)
 
@@ -147,6 +157,7 @@ _FRAMES: Final[dict[type[Decided], Callable[[Any, Observed], bytes]]] = {
     LogEmitted: _log,
     UpdateEmitted: _update,
     ListChangeEmitted: _list_change,
+    TaskEmitted: _task,
     SubscriptionOpened: _acknowledged,
     ClientAsked: _question,
     QuestionWithdrawn: _withdrawn,

@@ -154,6 +154,28 @@ class ListChanged(Observed, frozen=True, gc=False):
     kind: str
 
 
+class TasksFound(Observed, frozen=True, gc=False):
+    """Which of the tasks that the subscription ``origin.request`` names there are for its caller.
+
+    Attributes:
+        tasks: Their ids.
+    """
+
+    tasks: tuple[str, ...]
+
+
+class TaskChanged(Observed, frozen=True, gc=False):
+    """A task that the session hears of is not what it was, or is heard of from now on; ``origin.request`` is None.
+
+    Attributes:
+        task: Its id.
+        payload: The JSON of all that is told of it.
+    """
+
+    task: str
+    payload: bytes
+
+
 class SubscriptionEnded(Observed, frozen=True, gc=False):
     """The server tells no more of what the subscription ``origin.request`` follows; ``reason`` says why, in words."""
 

@@ -34,7 +34,7 @@ _KINDS = {bytes: ToldBytes, str: ToldText, dict: ToldData}
 def told_as(stored: Value, original: Value) -> Value:
     """``stored``, which is told as ``original``."""
     found: Any = _KINDS[type(stored)](stored)
-    found.original = original
+    found.original = getattr(original, "original", original)
     return found  # type: ignore[no-any-return]  # one of the three
 
 
@@ -45,6 +45,18 @@ def original(value: None) -> None: ...
 def original(value: Any) -> Any:
     """What is told where ``value`` is stored: itself, unless it was given another form."""
     return getattr(value, "original", value)
+
+
+def as_stored(value: Any) -> Any:
+    """The other side of :func:`original`: what is stored of ``value``."""
+    match value:
+        case ToldBytes():
+            return bytes(value)
+        case ToldText():
+            return str.__str__(value)
+        case ToldData():
+            return dict(value)
+    return value
 
 
 def stored(value: object) -> object:

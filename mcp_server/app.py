@@ -165,7 +165,7 @@ class App:
         handlers = self.operations.handlers(offer)
         self.open_log = partial(reading, settings.store, log)
         self._sweeps: list[Callable[[], None]] = []
-        running = Running(self.gate, handlers, self.open_log, self._at_end.append, self.keys, self._sweeps.append)
+        running = Running(self.gate, handlers, self.open_log, self._at_end.append, self.keys, self._sweeps.append, {})
         self.rehydrator = Rehydrator(self.gate, self.journal, ingress, self.meter, self.open_log, dump(policy))
         served = extended(settings, offer, running)
         self._visible = Visible(served, table_of(policy.access, policy.access_default), self._caller, offer.page_size)
@@ -173,7 +173,7 @@ class App:
         self.calls = Calls(self._visible, ingress, self.clock, settings.call_timeout, lent)
         if facts is not None:
             self.calls.redact = facts.reported
-        Effects(self.gate, self.calls, results, self.clock).watch(self.journal, settings.durability)
+        Effects(self.gate, self.calls, results, self.clock, running.acts).watch(self.journal, settings.durability)
         self._event_lines = EventLines(self.journal.recorded)
         self.journal.lost.subscribe(self.gate.on_lost)
         self.journal.lost.subscribe(self._lost)

@@ -6,8 +6,9 @@ with ``async`` nothing waits, and a crash may lose what was done in the last mom
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from adapters.sessions import Gate
@@ -24,11 +25,12 @@ from events.decided import (
     StageFailed,
     StreamReleased,
     SubscriptionOpened,
+    TasksNamed,
 )
-from events.event import Decided, Observed, Step
+from events.event import Decided, Observed, Origin, Step
 from events.frames import OUTGOING, frame
 from events.incident import error_id
-from events.observed import CacheMissed, CallReturned, RequestReceived
+from events.observed import CacheMissed, CallReturned, RequestReceived, TasksFound
 from mcp_server.running import Calls
 from pipeline.journal import Journal, Lost, Recorded
 from pipeline.questions import Asker, Cache
@@ -47,7 +49,15 @@ class Durability(StrEnum):
 class Effects:
     """Carries out decisions: begins and cancels calls, sends answers, keeps results."""
 
-    def __init__(self, gate: Gate, calls: Calls, cache: Cache, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        calls: Calls,
+        cache: Cache,
+        clock: Callable[[], float],
+        extensions: Mapping[type[Decided], Callable[..., None]] = MappingProxyType({}),
+    ) -> None:
+        """``extensions`` act on decisions in the place of what does so here."""
         self._gate = gate
         self._calls = calls
         self._cache = cache
@@ -66,6 +76,8 @@ class Effects:
             **dict.fromkeys(OUTGOING, self._send),
             SubscriptionOpened: self._listen,
             StreamReleased: self._release_stream,
+            TasksNamed: self._find_tasks,
+            **extensions,
         }
 
     def watch(self, journal: Journal, durability: Durability) -> None:
@@ -165,8 +177,13 @@ class Effects:
 
     def _listen(self, decision: SubscriptionOpened, fact: Observed) -> None:
         if session := self._gate.sessions.get(decision.origin.session):
-            session.listen(decision.origin.request, (*decision.kinds, *decision.uris))
+            session.listen(decision.origin.request, (*decision.kinds, *decision.uris, *decision.tasks))
         self._send(decision, fact)
+
+    def _find_tasks(self, decision: TasksNamed, _fact: Observed) -> None:
+        """Of a server without tasks nobody has any."""
+        if session := self._gate.sessions.get(decision.origin.session):
+            session.push(TasksFound(Origin(session.id, decision.origin.request, self._clock()), ()))
 
     def _release_stream(self, decision: StreamReleased, _fact: Observed) -> None:
         if session := self._gate.sessions.get(decision.origin.session):

@@ -15,6 +15,7 @@ from events.decided import (
     ResponseReady,
     StreamEmitted,
     SubscriptionOpened,
+    TaskEmitted,
     UpdateEmitted,
 )
 from events.event import Decided, Event, Observed, RequestId
@@ -42,6 +43,7 @@ KINDS: Final[dict[type[Event], str]] = {
     UpdateEmitted: "update",
     ListChangeEmitted: "list change",
     SubscriptionOpened: "subscription",
+    TaskEmitted: "task",
     ClientAsked: "question",
     QuestionWithdrawn: "withdrawal",
 }

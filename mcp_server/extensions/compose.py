@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from adapters.keys import Keys
 from adapters.sessions import Gate
+from events.decided import TasksNamed
+from events.event import Decided
 from mcp_server.config import Settings, SettingsError
 from mcp_server.extensions.extended import Extended, Handler
 from mcp_server.features.catalogue import Catalogue
@@ -47,6 +49,7 @@ class Running(NamedTuple):
         at_end: Takes what is to be awaited when the server has stopped.
         keys: What texts for clients are sealed with.
         sweeps: Takes what is to be called every second or so.
+        acts: What acts on decisions that are an extension's own, by their class; to be filled.
     """
 
     gate: Gate
@@ -55,6 +58,7 @@ class Running(NamedTuple):
     at_end: Callable[[Callable[[], Awaitable[None]]], object]
     keys: Keys
     sweeps: Callable[[Callable[[], None]], object]
+    acts: dict[type[Decided], Callable[..., None]]
 
 
 def extended(settings: Settings, catalogue: Catalogue, running: Running | None = None) -> Extended:
@@ -75,6 +79,8 @@ def extended(settings: Settings, catalogue: Catalogue, running: Running | None =
 
         tasks = Tasks(catalogue, running.gate, running.keys, running.open_log, catalogue.answer)
         running.sweeps(tasks.sweep)
+        running.acts[TasksNamed] = tasks.find
+        running.at_end(tasks.aclose)
         handlers |= tasks.handlers()
     return Extended(catalogue, handlers, enabled(settings))
 

@@ -1,8 +1,8 @@
 """What a task is at a moment: all of it follows from the events of its session."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from events import codes
 from events.decided import ErrorReady, InputAwaited, InputGiven, RequestCancelled, ResponseReady
@@ -11,6 +11,9 @@ from events.message import parse
 from events.observed import CacheHit, CallReturned, InputWanted, SessionClosed, SessionOpened, TaskOpened
 from events.told import original
 from operators.ask_client import TASK
+
+Form: TypeAlias = Callable[[Any], Any]
+"""Which form of a value is meant: :func:`original`, which is told, or :func:`as_stored`."""
 
 WORKING = "working"
 INPUT_REQUIRED = "input_required"
@@ -31,7 +34,6 @@ class TaskState:
         updated: When its status changed last.
         ttl: Seconds for which it is kept from its creation on.
         poll: Seconds between two looks that suffice.
-        questions: What it waits for: the method and the parameters of each question, by key.
     """
 
     def __init__(self) -> None:
@@ -39,8 +41,8 @@ class TaskState:
         self.status = WORKING
         self.created = self.updated = 0.0
         self.ttl = self.poll = 0.0
-        self.questions: dict[str, dict[str, Any]] = {}
-        self._asked: dict[str, dict[str, Any]] = {}
+        self._asked: dict[str, InputWanted] = {}
+        self._questions: dict[str, InputWanted] = {}
         self._result = b""
         self._error: dict[str, Any] = {}
         self._is_task = False
@@ -58,6 +60,11 @@ class TaskState:
         """Whether nothing changes any more."""
         return self.status in (COMPLETED, FAILED, CANCELLED)
 
+    @property
+    def questions(self) -> Collection[str]:
+        """The keys of the questions that it waits for."""
+        return self._questions.keys()
+
     def take(self, step: Step) -> None:
         """Take one more step in."""
         fact = step.fact
@@ -68,23 +75,24 @@ class TaskState:
             case TaskOpened():
                 self.ttl, self.poll = fact.ttl, fact.poll
             case InputWanted():
-                self._asked[fact.key] = {"method": fact.method, "params": parse(original(fact.params))}
+                self._asked[fact.key] = fact
             case SessionClosed() if not self.over:
                 self.cut_off()
         for decision in step.decisions:
             match decision:
                 case InputAwaited():
-                    self.questions[decision.key] = self._asked.pop(decision.key, {})
+                    if (asked := self._asked.pop(decision.key, None)) is not None:
+                        self._questions[decision.key] = asked
                     self._become(INPUT_REQUIRED, decision.origin.at)
                 case InputGiven():
-                    self.questions.pop(decision.key, None)
-                    self._become(INPUT_REQUIRED if self.questions else WORKING, decision.origin.at)
+                    self._questions.pop(decision.key, None)
+                    self._become(INPUT_REQUIRED if self._questions else WORKING, decision.origin.at)
                 case ResponseReady() if isinstance(fact, CallReturned | CacheHit):
                     self._result = fact.payload
                     self._end(COMPLETED, decision.origin.at)
                 case ErrorReady():
-                    self._error = {"code": decision.code, "message": original(decision.message)}
-                    self._error |= {} if decision.data is None else {"data": original(decision.data)}
+                    self._error = {"code": decision.code, "message": decision.message}
+                    self._error |= {} if decision.data is None else {"data": decision.data}
                     self._end(FAILED, decision.origin.at)
                 case RequestCancelled():
                     self._end(CANCELLED, decision.origin.at)
@@ -109,15 +117,18 @@ class TaskState:
             "pollIntervalMs": round(self.poll * 1000),
         }
 
-    def detail(self, id: str) -> dict[str, Any]:
+    def detail(self, id: str, form: Form = original) -> dict[str, Any]:
         """All that is told of it: with what it waits for, or what became of it."""
         found = self.about(id)
         if self.status == INPUT_REQUIRED:
-            found["inputRequests"] = self.questions
+            found["inputRequests"] = {
+                key: {"method": asked.method, "params": parse(form(asked.params))}
+                for key, asked in self._questions.items()
+            }
         elif self.status == COMPLETED:
-            found["result"] = parse(original(self._result))
+            found["result"] = parse(form(self._result))
         elif self.status == FAILED:
-            found["error"] = self._error
+            found["error"] = {member: form(value) for member, value in self._error.items()}
         return found
 
     def _become(self, status: str, at: float) -> None:
@@ -127,7 +138,7 @@ class TaskState:
     def _end(self, status: str, at: float) -> None:
         if not self.over:
             self.status, self.updated = status, at
-            self.questions = {}
+            self._questions = {}
 
 
 def _time(at: float) -> str:

@@ -17,8 +17,10 @@ from events.decided import RequestCancelled
 from events.event import Decided, Observed, Origin, RequestId, SessionId
 from events.observed import InputBrought, TaskOpened
 from events.record import unpack
+from events.told import as_stored, told_as
 from mcp_server.calls import Answer, Call, CallRefused, Teller
 from mcp_server.extensions.extended import Handler
+from mcp_server.extensions.task_listeners import TaskListeners
 from mcp_server.extensions.task_state import TaskState
 from mcp_server.features.catalogue import Catalogue
 from mcp_server.features.encode import to_json
@@ -27,10 +29,9 @@ from mcp_server.features.rounds import ANSWERS, STATE, InputNeeded, answers_to
 from mcp_server.past import OpenLog
 from operators.ask_client import TASK
 from operators.methods import TASK_CANCEL, TASK_GET, TASK_UPDATE
-from operators.versions import META_CAPABILITIES, MODERN
+from operators.task_clients import EXTENSION, MISSING, knows_tasks
+from operators.versions import MODERN
 from pipeline.journal import Recorded
-
-EXTENSION: Final = "io.modelcontextprotocol/tasks"
 
 TTL: Final = 3600.0
 """Seconds for which a task is kept."""
@@ -82,6 +83,10 @@ class Tasks:
         keys: The ids of tasks are sealed with one of these.
         open_log: Opens the log for reading.
         call: Answers a call that is none.
+
+    Attributes:
+        find: Acts on a subscription that names tasks.
+        aclose: Lets go of what is under way.
     """
 
     def __init__(
@@ -99,6 +104,9 @@ class Tasks:
         self._call = call
         self._kept: dict[SessionId, TaskState] = {}
         self._under_way: Counter[str] = Counter()
+        self._listeners = TaskListeners(gate, self._known)
+        self.find = self._listeners.open
+        self.aclose = self._listeners.aclose
         catalogue.capabilities.setdefault("extensions", {})[EXTENSION] = {}
         gate.journal.recorded.subscribe(self._on_recorded)
 
@@ -128,7 +136,7 @@ class Tasks:
         return self._open(call, teller, *options)
 
     async def _open(self, call: Call, teller: Teller, mode: str, first: dict[str, Any]) -> Answer:
-        if not _declared(call):
+        if not knows_tasks(call.params):
             if mode == "required":
                 raise _undeclared("this tool is a task")
             return await self._call(call, teller)
@@ -166,13 +174,14 @@ class Tasks:
         return session, session.durable(fact)
 
     async def _get(self, call: Call, _teller: Teller) -> Answer:
-        session, id = self._named(call)
-        state = await self._state(session, call.principal)
-        return self._catalogue.typed(state.detail(id), "complete")
+        id = self._named(call)
+        _, state = await self._known(id, call.principal)
+        told = self._catalogue.typed(state.detail(id), "complete")
+        stored = self._catalogue.typed(state.detail(id, as_stored), "complete").payload
+        return told if told.payload == stored else Answer(told_as(stored, told.payload))
 
     async def _update(self, call: Call, _teller: Teller) -> Answer:
-        session, _ = self._named(call)
-        state = await self._state(session, call.principal)
+        session, state = await self._known(self._named(call), call.principal)
         open_session = self._gate.sessions.get(session)
         for key, answer in answers_to(call).items():
             if open_session is not None and key in state.questions:
@@ -181,25 +190,28 @@ class Tasks:
         return self._catalogue.typed({}, "complete")
 
     async def _cancel(self, call: Call, _teller: Teller) -> Answer:
-        session, _ = self._named(call)
-        await self._state(session, call.principal)
+        session, _ = await self._known(self._named(call), call.principal)
         if (open_session := self._gate.sessions.get(session)) is not None:
             open_session.leave(_REQUEST)
         return self._catalogue.typed({}, "complete")
 
-    def _named(self, call: Call) -> tuple[SessionId, str]:
+    def _named(self, call: Call) -> str:
         if call.version not in MODERN:
             raise CallRefused(codes.METHOD_NOT_FOUND, f"there is no method {call.method!r}")
-        if not _declared(call):
+        if not knows_tasks(call.params):
             raise _undeclared("tasks are for clients that know them")
-        id = text_param(call.params, "taskId")
+        return text_param(call.params, "taskId")
+
+    async def _known(self, id: str, principal: str) -> tuple[SessionId, TaskState]:
+        """The task of ``principal`` that has this id: at hand, or from the log.
+
+        Raises:
+            CallRefused: There is none.
+        """
         try:
-            return self._ids.open(id, call.principal).decode(), id
+            session = self._ids.open(id, principal).decode()
         except Broken:
             raise CallRefused(codes.INVALID_PARAMS, _UNKNOWN) from None
-
-    async def _state(self, session: SessionId, principal: str) -> TaskState:
-        """A task of ``principal``: at hand, or from the log."""
         state = self._kept.get(session)
         if state is None or not state.ttl:
             state = await asyncio.to_thread(self._recorded, session)
@@ -207,21 +219,24 @@ class Tasks:
                 state.cut_off()
         if state is None or state.principal != principal or state.expired(self._gate.clock()):
             raise CallRefused(codes.INVALID_PARAMS, _UNKNOWN)
-        return state
+        return session, state
 
     def _recorded(self, session: SessionId) -> TaskState | None:
         with self._open_log() as reader:
             return TaskState.of(step for record in reader.session(session) for step in unpack(record.state, session))
 
     def _on_recorded(self, record: Recorded) -> None:
-        state = self._kept.get(record.steps[0].fact.origin.session) if self._kept else None
+        session = record.steps[0].fact.origin.session
+        state = self._kept.get(session) if self._kept else None
         if state is None:
             return
-        over = state.over
+        over, before = state.over, (state.status, set(state.questions))
         for step in record.steps:
             state.take(step)
         if state.over and not over:
             self._ended(state.principal)
+        if (state.status, set(state.questions)) != before:
+            self._listeners.tell(session, state)
 
     def _ended(self, principal: str) -> None:
         self._under_way[principal] -= 1
@@ -229,13 +244,5 @@ class Tasks:
             del self._under_way[principal]
 
 
-def _declared(call: Call) -> bool:
-    """Whether the client knows tasks, as it says with each request."""
-    able = call.params.get("_meta", {}).get(META_CAPABILITIES)
-    extensions = able.get("extensions") if isinstance(able, dict) else None
-    return isinstance(extensions, dict) and isinstance(extensions.get(EXTENSION), dict)
-
-
 def _undeclared(why: str) -> CallRefused:
-    missing: dict[str, Any] = {"requiredCapabilities": {"extensions": {EXTENSION: {}}}}
-    return CallRefused(codes.MISSING_CAPABILITY, f"{why}: declare the extension {EXTENSION}", missing)
+    return CallRefused(codes.MISSING_CAPABILITY, f"{why}: declare the extension {EXTENSION}", MISSING)

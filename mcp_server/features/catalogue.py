@@ -188,7 +188,7 @@ class Catalogue:
         members = {"protocolVersion": call.version, **about, "serverInfo": self._identity.info()}
         return self.result(members, call.version)
 
-    async def _discover(self, call: Call, _teller: Teller) -> Answer:
+    async def _discover(self, _call: Call, _teller: Teller) -> Answer:
         fresh = {"ttlMs": int(self._list_ttl * 1000), "cacheScope": "public"}
         members = {"supportedVersions": list(MODERN), **self._about(subscribe=self.subscribable), **fresh}
         return Answer(self._envelope.introduce(members))

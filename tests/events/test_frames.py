@@ -15,11 +15,12 @@ from events.decided import (
     ResponseReady,
     StreamEmitted,
     SubscriptionOpened,
+    TaskEmitted,
     UpdateEmitted,
 )
 from events.event import Decided, Observed
 from events.frames import CHUNK_META, OUTGOING, error_frame, frame
-from events.observed import InputWanted, ListChanged, MessageLogged, ProgressReported, ResourceChanged
+from events.observed import InputWanted, ListChanged, MessageLogged, ProgressReported, ResourceChanged, TaskChanged
 from tests.facts import failed, hit, logged, missed, origin, returned, yielded
 from tests.histories import DECIDED
 
@@ -113,7 +114,7 @@ def test_no_frame_has_a_line_break_in_it() -> None:
 
 
 def test_only_what_a_client_is_to_hear_goes_out() -> None:
-    told = {ChunkEmitted, StreamEmitted, ProgressEmitted, LogEmitted, UpdateEmitted, ListChangeEmitted}
+    told = {ChunkEmitted, StreamEmitted, ProgressEmitted, LogEmitted, UpdateEmitted, ListChangeEmitted, TaskEmitted}
     assert {ResponseReady, ErrorReady, SubscriptionOpened, ClientAsked, QuestionWithdrawn, *told} == OUTGOING
     assert set(DECIDED) > OUTGOING
     with pytest.raises(KeyError):
@@ -160,5 +161,7 @@ def test_what_is_told_on_a_subscription_names_it(id: Any) -> None:
     assert changed == {"method": "notifications/tools/list_changed", "params": meta}
     updated = sent(UpdateEmitted(origin(id)), ResourceChanged(origin(None), "x://y"))
     assert updated == {"method": "notifications/resources/updated", "params": {"uri": "x://y", **meta}}
+    task = sent(TaskEmitted(origin(id)), TaskChanged(origin(None), "t", b'{"taskId":"t","status":"working"}'))
+    assert task == {"method": "notifications/tasks", "params": {"taskId": "t", "status": "working", **meta}}
     plain = sent(ListChangeEmitted(origin(None)), ListChanged(origin(None), "prompts"))
     assert plain == {"method": "notifications/prompts/list_changed", "params": {}}

@@ -27,13 +27,17 @@ from events.observed import (
     ResourceChanged,
     StreamLeft,
     SubscriptionEnded,
+    TaskChanged,
     TaskOpened,
+    TasksFound,
 )
 from events.record import pack
 from mcp_server import __version__
 from operators.access import AccessRule, What, Who
 from operators.measure import NoMeter
 from operators.policy import Limit, Policy, dump
+from operators.task_clients import EXTENSION
+from operators.versions import META_CAPABILITIES
 from pipeline.chain import chain
 from tests.facts import (
     MODERN_META,
@@ -65,6 +69,8 @@ from tests.passing import steps_of
 FOLDER = Path(__file__).parent
 THIRD = "01890a5d-ac96-774b-bcce-b302099a8059"
 CALL = {"name": "echo", "arguments": {"text": "\u00fc", "n": 2**70, "x": 1.0}, "_meta": {"progressToken": "t"}}
+
+KNOWS_TASKS = {**MODERN_META, META_CAPABILITIES: {"extensions": {EXTENSION: {}}}}
 
 FULL_POLICY = replace(
     POLICY, limits=(*POLICY.limits, Limit("places", "session", methods=("prompts/list",), concurrent=1))
@@ -126,6 +132,10 @@ HISTORY: tuple[Observed, ...] = (
     modern(17, "subscriptions/listen", {"notifications": {"toolsListChanged": True}}, at=8.75),
     ListChanged(origin(None, 8.75), "tools"),
     SubscriptionEnded(origin(17, 8.75), "the server stopped"),
+    modern(22, "subscriptions/listen", {"notifications": {"taskIds": ["one", "two"]}}, at=8.75, meta=KNOWS_TASKS),
+    TasksFound(origin(22, 8.75), ("one",)),
+    TaskChanged(origin(None, 8.75), "one", b'{"taskId":"one","status":"working"}'),
+    left(22, at=8.75),
     PolicyReplaced(origin(None, 8.75), dump(RULED_POLICY)),
     request(19, "prompts/list", at=8.75),
     GrantReplaced(origin(None, 8.8), ("prompts",), ("ops",)),

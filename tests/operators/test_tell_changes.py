@@ -12,16 +12,21 @@ from events.decided import (
     ResponseReady,
     SessionAgreed,
     SubscriptionOpened,
+    TaskEmitted,
+    TasksNamed,
     UpdateEmitted,
 )
 from events.event import Event
-from events.observed import ListChanged, ResourceChanged, SubscriptionEnded
+from events.observed import ListChanged, ResourceChanged, SubscriptionEnded, TaskChanged, TasksFound
 from operators.admitted import Admitted
 from operators.methods import LISTEN
-from operators.tell_changes import KINDS, LONGEST, MOST, MOST_LISTENS, tell_changes
+from operators.task_clients import EXTENSION, MISSING
+from operators.tell_changes import KINDS, LONGEST, MOST, MOST_LISTENS, MOST_TASKS, tell_changes
+from operators.versions import META_CAPABILITIES
 from tests.facts import OTHER, SESSION, admitted, cancelled, left, message, origin
 from tests.passing import through
 
+KNOWS = {"extensions": {EXTENSION: {}}}
 A, B = "workspace://a.py", "workspace://b.py"
 
 
@@ -117,6 +122,9 @@ def test_a_subscription_that_the_server_ends_gets_its_answer() -> None:
         ([], "must be an object"),
         ({"toolsListChanged": "yes"}, "toolsListChanged must be true or false"),
         ({"resourceSubscriptions": A}, "must be an array of strings"),
+        ({"taskIds": "one"}, f"at most {MOST_TASKS} ids"),
+        ({"taskIds": [1]}, f"at most {MOST_TASKS} ids"),
+        ({"taskIds": ["x"] * (MOST_TASKS + 1)}, f"at most {MOST_TASKS} ids"),
         ({"resourceSubscriptions": [1]}, "must be an array of strings"),
         ({"resourceSubscriptions": ["x" * (LONGEST + 1)]}, "must be an array of strings"),
         ({"resourceSubscriptions": [f"x://{number}" for number in range(MOST + 1)]}, f"{MOST} resources at most"),
@@ -133,6 +141,51 @@ def test_a_session_has_so_many_subscriptions_and_no_more() -> None:
     many = [listen(number) for number in range(MOST_LISTENS)]
     assert isinstance(told(*many, listen(99))[-1], RequestRejected)
     assert isinstance(told(*many, left(3), listen(99))[-1], SubscriptionOpened)
+
+
+def tasks(id: int, *ids: str, able: Any = KNOWS, **wanted: Any) -> Admitted:
+    params = {"notifications": {"taskIds": ids, **wanted}, "_meta": {META_CAPABILITIES: able}}
+    return Admitted(origin(id), message(id, LISTEN, params), LISTEN, "", "2026-07-28")
+
+
+def test_a_subscription_to_tasks_opens_with_those_that_there_are_and_hears_of_them() -> None:
+    out = told(
+        tasks(1, "one", "two", "one", toolsListChanged=True),
+        TaskChanged(origin(None), "one", b"{}"),
+        TasksFound(origin(1), ("one",)),
+        TaskChanged(origin(None), "one", b"{}"),
+        TaskChanged(origin(None), "two", b"{}"),
+        listed("tools"),
+    )
+    assert out == [
+        TasksNamed(origin(1), ("one", "two")),
+        SubscriptionOpened(origin(1), ("tools",), (), ("one",)),
+        TaskEmitted(origin(1)),
+        ListChangeEmitted(origin(1)),
+    ]
+
+
+@pytest.mark.parametrize("leaving", [left(1), cancelled(1)])
+def test_who_leaves_before_its_tasks_are_found_opens_nothing(leaving: Event) -> None:
+    assert told(tasks(1, "one"), leaving, TasksFound(origin(1), ("one",))) == [TasksNamed(origin(1), ("one",))]
+
+
+def test_who_stops_before_the_tasks_are_found_answers() -> None:
+    out = told(tasks(1, "one"), SubscriptionEnded(origin(1), "the server stopped"), TasksFound(origin(1), ("one",)))
+    assert [type(each) for each in out] == [TasksNamed, ResponseReady]
+
+
+@pytest.mark.parametrize("able", [None, {}, {"extensions": {}}, {"extensions": {EXTENSION: None}}])
+def test_only_who_knows_tasks_can_name_them(able: Any) -> None:
+    (rejected,) = through(tell_changes(), tasks(1, "one", able=able))
+    assert isinstance(rejected, RequestRejected)
+    assert (rejected.code, rejected.data) == (codes.MISSING_CAPABILITY, MISSING)
+    assert isinstance(told(tasks(1, able=able))[0], SubscriptionOpened)
+
+
+def test_subscriptions_that_are_not_open_yet_count() -> None:
+    many = [tasks(number, "one") for number in range(MOST_LISTENS)]
+    assert isinstance(told(*many, listen(99))[-1], RequestRejected)
 
 
 def test_every_list_can_be_followed() -> None:

@@ -13,8 +13,9 @@ import aiohttp
 from events import codes
 from events.observed import CallReturned, SessionOpened, TaskOpened
 from mcp_server import CallRefused, Context, Form, MCPServer, ToolError
-from mcp_server.extensions.tasks import EXTENSION, MOST_TASKS
+from mcp_server.extensions.tasks import MOST_TASKS
 from operators.policy import Limit
+from operators.task_clients import EXTENSION
 from operators.versions import META_CAPABILITIES
 from tests.children import Child, running, wait_for
 from tests.serving import Reply, Served, Tools, serving, stateless
