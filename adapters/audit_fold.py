@@ -3,7 +3,6 @@
 A projection in memory: it says what changed since the last batch, and whoever stores that does it in one transaction.
 """
 
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -14,6 +13,7 @@ from events.jsonrpc import id_text
 from events.message import Message
 from events.observed import MessageMalformed, RequestOverflowed, RequestReceived, SessionClosed, SessionOpened
 from events.outcome import CACHED, CANCELLED, OK, REJECTED, outcome
+from events.traces import trace_of
 from operators.versions import META_CLIENT
 
 MALFORMED: Final = "(malformed)"
@@ -24,7 +24,6 @@ PLACE_BITS: Final = 20
 
 _MOST_SESSIONS: Final = 10_000  # in memory; those that were left out are found again when something happens in them
 _GOOD: Final = frozenset({OK, CACHED, CANCELLED})
-_TRACE: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
 
 
 class CallRow:
@@ -181,9 +180,7 @@ class Fold:
     def _begin(self, id: int, session: SessionRow, origin: Origin, message: Message) -> CallRow:
         call = CallRow(id, session, origin, message.method, message.name, len(message.raw))
         if meta := message.meta:
-            traced = meta.get("traceparent")
-            if isinstance(traced, str) and (found := _TRACE.match(traced)):
-                call.trace = found[1]
+            call.trace = trace_of(meta) or call.trace
             if not session.client and isinstance(info := meta.get(META_CLIENT), dict):
                 session.client = " ".join(str(info.get(key, ""))[:64] for key in ("name", "version")).strip()
         self._add(session, call)

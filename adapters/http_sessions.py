@@ -13,6 +13,7 @@ from adapters.seal import Broken, Seal
 from adapters.sessions import Gate, Outlet, Session
 from events.event import RequestId, SessionId
 from events.message import Message
+from events.traces import trace_of
 from operators.versions import META_CLIENT
 
 MOST_SESSIONS: Final = 100_000
@@ -173,11 +174,6 @@ def _client(raw: bytes) -> bytes:
 def _trace(raw: bytes) -> str:
     """The trace id of a W3C ``traceparent`` in the request's metadata; empty when there is none that is valid."""
     try:
-        parent: Any = Message(raw).meta.get("traceparent")
+        return trace_of(Message(raw).meta)
     except (ValueError, TypeError, AttributeError, RecursionError):  # the codec will say what is wrong
         return ""
-    parts = parent.split("-") if isinstance(parent, str) else []
-    valid = (
-        len(parts) >= 4 and len(parts[1]) == 32 and set(parts[1]) <= set("0123456789abcdef") and set(parts[1]) != {"0"}
-    )
-    return parts[1] if valid else ""

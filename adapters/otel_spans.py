@@ -26,6 +26,7 @@ from events.observed import (
     SessionOpened,
 )
 from events.outcome import TOOL_ERROR, outcome
+from events.traces import parent_of
 from operators.methods import LEGACY_METHODS, MODERN_METHODS
 from operators.versions import META_VERSION
 from pipeline.journal import Recorded
@@ -33,7 +34,6 @@ from pipeline.journal import Recorded
 LONGEST: Final = 256
 """Characters of an attribute."""
 
-_TRACEPARENT: Final = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _TARGETS: Final = {"tools/call": "gen_ai.tool.name", "prompts/get": "gen_ai.prompt.name"}
 _OTHER: Final = "_OTHER"  # what the conventions call a value that is not told apart
 
@@ -239,16 +239,12 @@ def parse_parent(meta: dict[str, Any]) -> Context | None:
 
     What is malformed is as if it were not there (MCP 2026-07-28, SEP-414; W3C Trace Context, section 3.2).
     """
-    given = meta.get("traceparent")
-    found = _TRACEPARENT.fullmatch(given) if isinstance(given, str) else None
-    if found is None:
-        return None
-    version, trace, span, flags, more = found.groups()
-    if version == "ff" or (version == "00" and more) or not int(trace, 16) or not int(span, 16):
+    parent = parent_of(meta)
+    if parent is None:
         return None
     state = meta.get("tracestate")
     usable = state if isinstance(state, str) and len(state) <= 512 else ""
-    return Context(int(trace, 16), int(span, 16), bool(int(flags, 16) & 1), usable, remote=True)
+    return Context(int(parent.trace, 16), int(parent.span, 16), parent.sampled, usable, remote=True)
 
 
 def _name(request: _Request) -> str:

@@ -1,6 +1,7 @@
 """One dispatched request: what it asks, what comes back, and where it reports to while it runs."""
 
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from typing import Any, Final, Protocol
 
 import orjson
@@ -62,6 +63,10 @@ class Call(Struct, frozen=True):
     lent: Lent = _NOTHING
     transport: str = ""
     capabilities: dict[str, Any] = {}
+
+
+UNDER_WAY: Final[ContextVar[Call | None]] = ContextVar("UNDER_WAY", default=None)
+"""The call that is carried out here; None where none is. Log lines say which it was."""
 
 
 class Answer(Struct, frozen=True, gc=False):

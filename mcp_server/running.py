@@ -23,7 +23,7 @@ from events.observed import (
     StreamLeft,
 )
 from events.told import original
-from mcp_server.calls import Answer, AskRefused, Call, CallRefused, Lent, Teller
+from mcp_server.calls import UNDER_WAY, Answer, AskRefused, Call, CallRefused, Lent, Teller
 from mcp_server.incidents import described
 from mcp_server.runners import Job, Runners
 from operators.ask_client import TASK
@@ -273,6 +273,7 @@ class Calls:
 
     async def _run(self, key: Key, call: Call, report: Report) -> None:
         job = self._jobs.get(key)
+        UNDER_WAY.set(call)
         try:
             answer = await self._catalogue.answer(call, report)
             fact: Observed = CallReturned(
@@ -290,6 +291,8 @@ class Calls:
             data: dict[str, object] = {"errorId": about}
             detail = described(error, about)
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", data, detail)
+        finally:
+            UNDER_WAY.set(None)  # its task goes on with other calls
         fact = report.redacted(fact)
         if (type(fact) is CallReturned or type(fact) is CallFailed) and fact.detail:
             _log_incident(call, fact.detail)

@@ -10,6 +10,8 @@ from typing import Any, Final
 import orjson
 import structlog
 
+from events.traces import trace_of
+from mcp_server.calls import UNDER_WAY
 from mcp_server.production.log_errors import errors
 from mcp_server.production.log_file import BACKUPS, MAX_BYTES, LogFile, LogStream, complain
 from mcp_server.production.log_values import presentable, text
@@ -52,12 +54,25 @@ def _in_context(_logger: object, _method: str, line: structlog.typing.EventDict)
     return line
 
 
+def _in_call(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What is written while a call is carried out says which: the same names as in the event log and in the audit."""
+    call = UNDER_WAY.get()
+    if call is not None:
+        line.setdefault("session", call.session)
+        line.setdefault("request", call.request)
+        line.setdefault("method", call.method)
+        if trace := trace_of(call.params.get("_meta")):
+            line.setdefault("trace", trace)
+    return line
+
+
 SHARED: Final[list[structlog.typing.Processor]] = [
     structlog.contextvars.merge_contextvars,
     _in_context,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.ExtraAdder(allow=_OTHERS),
+    _in_call,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     errors,
 ]

@@ -26,7 +26,7 @@ from operators.versions import META_CAPABILITIES
 from tests.facts import OTHER, SESSION, admitted, cancelled, left, message, origin
 from tests.passing import through
 
-KNOWS = {"extensions": {EXTENSION: {}}}
+KNOWS: dict[str, Any] = {"extensions": {EXTENSION: {}}}
 A, B = "workspace://a.py", "workspace://b.py"
 
 
