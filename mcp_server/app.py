@@ -165,7 +165,17 @@ class App:
         handlers = self.operations.handlers(offer)
         self.open_log = partial(reading, settings.store, log)
         self._sweeps: list[Callable[[], None]] = []
-        running = Running(self.gate, handlers, self.open_log, self._at_end.append, self.keys, self._sweeps.append, {})
+        self._on_change: list[Callable[[str], None]] = []
+        running = Running(
+            self.gate,
+            handlers,
+            self.open_log,
+            self._at_end.append,
+            self.keys,
+            self._sweeps.append,
+            {},
+            self._on_change.append,
+        )
         self.rehydrator = Rehydrator(self.gate, self.journal, ingress, self.meter, self.open_log, dump(policy))
         served = extended(settings, offer, running)
         self._visible = Visible(served, table_of(policy.access, policy.access_default), self._caller, offer.page_size)
@@ -295,6 +305,8 @@ class App:
         if (headers := self._offer.headers()) != self._policy.headers:
             self._follow(msgspec.structs.replace(self._policy, headers=headers))
         for kind in changed:
+            for tell in self._on_change:
+                tell(kind)
             self.forget(_RESULTS[kind])
             self.gate.list_changed(kind)
 

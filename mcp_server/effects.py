@@ -6,9 +6,8 @@ with ``async`` nothing waits, and a crash may lose what was done in the last mom
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Final
 
 from adapters.sessions import Gate
@@ -55,15 +54,15 @@ class Effects:
         calls: Calls,
         cache: Cache,
         clock: Callable[[], float],
-        extensions: Mapping[type[Decided], Callable[..., None]] = MappingProxyType({}),
+        acts: dict[type[Decided], Callable[..., None]] | None = None,
     ) -> None:
-        """``extensions`` act on decisions in the place of what does so here."""
+        """``acts`` act on decisions in the place of what does so here; more may come while the server runs."""
         self._gate = gate
         self._calls = calls
         self._cache = cache
         self._clock = clock
         self._finding: dict[Asker, tuple[str, ...]] = {}  # the tags of results that calls under way are to find
-        self._act: dict[type[Decided], Callable[..., None]] = {
+        own: dict[type[Decided], Callable[..., None]] = {
             CallDispatched: self._begin,
             RequestCancelled: self._cancel,
             StageFailed: self._stop,
@@ -77,8 +76,10 @@ class Effects:
             SubscriptionOpened: self._listen,
             StreamReleased: self._release_stream,
             TasksNamed: self._find_tasks,
-            **extensions,
         }
+        self._act = {} if acts is None else acts
+        for kind, effect in own.items():
+            self._act.setdefault(kind, effect)
 
     def watch(self, journal: Journal, durability: Durability) -> None:
         """Begin to act on what ``journal`` writes."""

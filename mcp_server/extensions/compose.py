@@ -50,6 +50,7 @@ class Running(NamedTuple):
         keys: What texts for clients are sealed with.
         sweeps: Takes what is to be called every second or so.
         acts: What acts on decisions that are an extension's own, by their class; to be filled.
+        on_change: Takes what is to be called with the name of a list of the catalogue that has changed.
     """
 
     gate: Gate
@@ -59,6 +60,7 @@ class Running(NamedTuple):
     keys: Keys
     sweeps: Callable[[Callable[[], None]], object]
     acts: dict[type[Decided], Callable[..., None]]
+    on_change: Callable[[Callable[[str], None]], object]
 
 
 def extended(settings: Settings, catalogue: Catalogue, running: Running | None = None) -> Extended:
@@ -74,15 +76,31 @@ def extended(settings: Settings, catalogue: Catalogue, running: Running | None =
         handlers |= ServedPrompts(catalogue, prompt_registry).handlers()
     if settings.advanced_features_enabled:
         handlers |= _advanced(settings, catalogue, running)
-    if running is not None and catalogue.has_tasks():
+    served = Extended(catalogue, handlers, enabled(settings))
+    if running is not None:
+        _add_tasks(served, catalogue, running)
+    return served
+
+
+def _add_tasks(served: Extended, catalogue: Catalogue, running: Running) -> None:
+    """Answer what is asked about tasks as soon as there is a tool that may be one, now or while the server runs."""
+    added = False
+
+    def add(_kind: str = "tools") -> None:
+        nonlocal added
+        if added or not catalogue.has_tasks():
+            return
         from mcp_server.extensions.tasks import Tasks
 
+        added = True
         tasks = Tasks(catalogue, running.gate, running.keys, running.open_log, catalogue.answer)
         running.sweeps(tasks.sweep)
         running.acts[TasksNamed] = tasks.find
         running.at_end(tasks.aclose)
-        handlers |= tasks.handlers()
-    return Extended(catalogue, handlers, enabled(settings))
+        served.add(tasks.handlers())
+
+    add()
+    running.on_change(add)
 
 
 def _engine(models: "Sequence[CompletionModel]", running: Running | None) -> "CompletionEngine":

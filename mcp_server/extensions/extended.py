@@ -31,6 +31,10 @@ class Extended:
         """Carry out a request. Raises as :meth:`Catalogue.answer` does."""
         return self._handlers.get(call.method, self._catalogue.answer)(call, teller)
 
+    def add(self, handlers: Mapping[str, Handler]) -> None:
+        """Answer these methods from here on, too."""
+        self._handlers |= handlers
+
     def cache_rules(self) -> tuple[CacheRule, ...]:
         """What may be answered from a cache."""
         return self._catalogue.cache_rules()

@@ -119,6 +119,19 @@ async def test_a_task_is_durable_before_its_client_hears_of_it_and_its_result_is
         assert partial.count("task") == 1
 
 
+async def test_a_tool_that_comes_while_the_server_runs_may_be_the_first_that_is_a_task() -> None:
+    async with serving() as served:
+        asker = Asker(served)
+        assert (await asker.ask("tasks/get", {"taskId": "x"})).status == 404
+        served.tools.server.tool("late", task="optional")(lambda: "done")
+        await asyncio.sleep(0.05)
+        created = await asker.begin("late")
+        assert created["resultType"] == "task"
+        assert (await asker.until(created["taskId"], "completed"))["result"]["content"][0]["text"] == "done"
+        discovered = (await asker.ask("server/discover", {})).body["result"]
+        assert EXTENSION in discovered["capabilities"]["extensions"]
+
+
 async def test_who_does_not_know_tasks_waits_or_is_refused() -> None:
     async with serving_tasks() as asker:
         assert (await asker.begin("quick", {}, text="now"))["content"][0]["text"] == "now"
