@@ -273,7 +273,7 @@ class Calls:
 
     async def _run(self, key: Key, call: Call, report: Report) -> None:
         job = self._jobs.get(key)
-        UNDER_WAY.set(call)
+        before = UNDER_WAY.set(call)
         try:
             answer = await self._catalogue.answer(call, report)
             fact: Observed = CallReturned(
@@ -292,7 +292,10 @@ class Calls:
             detail = described(error, about)
             fact = CallFailed(self.origin(key), codes.INTERNAL_ERROR, "internal error", data, detail)
         finally:
-            UNDER_WAY.set(None)  # its task goes on with other calls
+            try:  # noqa: SIM105 - half a microsecond less
+                UNDER_WAY.reset(before)
+            except ValueError:  # the garbage collector closes it, in another context
+                pass
         fact = report.redacted(fact)
         if (type(fact) is CallReturned or type(fact) is CallFailed) and fact.detail:
             _log_incident(call, fact.detail)

@@ -57,3 +57,20 @@ async def test_lines_of_overlapping_calls_are_told_apart_and_those_of_none_name_
     assert not {"session", "request", "trace", "method"} & told["outside", None].keys()
     threaded_line = told["in a thread", "three"]
     assert (threaded_line["request"], threaded_line["trace"]) == ("mine", TRACE)  # what is said itself counts
+
+
+async def test_calls_share_a_task_all_the_same() -> None:
+    """A task for every call would cost as much as all the rest of it."""
+    tools, names = Tools(), set()
+
+    @tools.server.tool
+    async def name() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        names.add(task.get_name())
+        return ""
+
+    async with serving(tools=tools) as served, served.socket() as socket:
+        for number in range(1, 51):
+            await socket.ask(number, "tools/call", call_params("name"))
+    assert len(names) == 1
